@@ -52,7 +52,8 @@ class MeasuredFile:
     mime: str | None = None
     pages: int | None = None  # None where the format has none
     text: str = ""  # text layer, cut at TEXT_LIMIT
-    probe: dict[str, Any] = field(default_factory=dict)  # what the fenced child reported: see fence.py
+    probe: dict[str, Any] = field(default_factory=dict)  # what the fenced child reported: see probes/
+    location: Path | None = None  # where the bytes lie now, for the virus scanner
 
 
 @dataclass(kw_only=True)
@@ -77,7 +78,7 @@ class Check:
     function: Callable[[Package], Iterable[Finding]]
     stages: tuple[str, ...]  # 归档 / 移交与接收 / 长期保存
     severity: str  # what its finding usually is: failed, warning, manual
-    needs: str  # "package" | "bag" | "file": what must be there for it to run
+    needs: str  # "package" | "submission" | "bag" | "file": what must be there for it to run
 
     def finding(self, verdict: str, message: str, **more: Any) -> Finding:
         return Finding(check=self.id, property=self.property, verdict=verdict, message=message, **more)
@@ -97,8 +98,8 @@ def check(
 ):
     """Register a check. The function receives (check, package) and yields `check.finding(...)`.
 
-    `needs`: "package" = a submission.json and a known item; "bag" = any bag; "file" = any file at all, also a
-    plain one given to `examine`.
+    `needs`: "package" = a submission.json and a known item; "submission" = a submission.json, whatever is in it;
+    "bag" = any bag; "file" = any file at all, also a plain one given to `examine`.
     """
     if property not in terms.PROPERTIES:
         raise ValueError(property)
@@ -129,6 +130,8 @@ def run(package: Package, *, stage: str = "归档") -> list[Finding]:
 def _needs_met(needs: str, package: Package) -> bool:
     if needs == "package":
         return package.submission is not None and package.item is not None
+    if needs == "submission":
+        return package.submission is not None
     if needs == "bag":
         return package.root is not None
     return True
