@@ -45,10 +45,15 @@ class WrongPack(ArchiveError):
 
 
 class StorageFailed(ArchiveError):
-    """The object store refused, failed, or did not keep a promise. `kind`: missing, denied, locked, changed,
-    full, unreachable, unsupported or failed."""
+    """The object store refused, failed, or did not keep a promise. `kind` says which: missing, denied, locked
+    (the store protects the object, as it should), lock (the lock read back is not the one asked for), changed
+    (the bytes are not the declared ones), full, unreachable (worth trying again), unsupported or failed."""
 
     code, status, sentence = "storage-failed", 503, "存储“{store}”出错：{reason}"
+
+    @property
+    def kind(self) -> str:
+        return str(self.fields.get("kind", "failed"))
 
 
 class NotConfigured(ArchiveError):

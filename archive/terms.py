@@ -32,5 +32,11 @@ SECURITY_CODES = {name: level for level, name in SECURITY_LEVELS.items()}
 DEFAULT_SECURITY = 1
 
 PROPERTIES = {"authenticity": "真实性", "integrity": "完整性", "usability": "可用性", "safety": "安全性"}
-VERDICTS = {"passed": "通过", "failed": "不通过", "warning": "提示", "manual": "人工待检", "not-run": "未检测"}
+VERDICTS = {
+    "passed": "通过",
+    "failed": "不通过",
+    "warning": "提示",
+    "manual": "人工待检",
+    "not-run": "未检测",
+}
 RELATIONS = ("更正", "补充", "回退")

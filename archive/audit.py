@@ -1,0 +1,192 @@
+"""The two ledgers. Events: every change, chained per subject. Accesses: every reading, not chained.
+
+An event's digest covers its content and the digest before it, so a changed, inserted or removed event shows; the
+chain's head is kept apart, so a cut tail shows; seals (`archive/seals.py`) lie also in the object store, so a
+chain recomputed by someone who has only the database shows. Writing an action without a registered sentence raises.
+Values are masked on the way in: no ledger holds a personal number.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from archive import changes
+from archive.identifiers import new_id
+from archive.models import Access, ChainHead, Event, Record
+from archive.permissions import Actor
+from archive.privacy import mask_text
+
+TABLE: dict[str, str] = {
+    "record.filed": "归档：档号 {reference_code}，保管期限 {retention}",
+    "record.kept": "电子文件已存入 {stores} 并回读核对",
+    "record.related": "被 {by} 标记为{kind}",
+    "record.described": "更正著录：{changes}",
+    "copy.failed": "副本写入 {store} 失败：{fault}",
+    "copy.damaged": "副本受损（{store}）：{fault}",
+    "determination.set": "判定 {key} 的保管期限为 {period}：{basis}",
+    "determination.provisional": "暂定 {key} 的保管期限为 {period}：{basis}",
+    "determination.confirmed": "确认 {key} 的保管期限：{basis}",
+    "fonds.made": "设立全宗 {code} {name}，分类方案 {scheme}",
+    "department.made": "新增形成部门 {name}",
+    "schedule.loaded": "载入保管期限表 {schedule}：{count} 项",
+    "user.signed_in": "登录",
+    "user.signed_out": "退出",
+    "user.refused": "登录失败",
+    "fixity.run": "固化核验：{checked} 个副本，受损 {damaged} 个",
+}
+ACCESSES: dict[str, str] = {
+    "record.viewed": "查看档案",
+    "page.viewed": "查看页面图像 {file} 第 {page} 页",
+    "object.downloaded": "下载原件 {file}",
+    "searched": "检索“{query}”，命中 {total} 件",
+    "number.revealed": "显示证件号码",
+    "evidence.viewed": "查看检测报告",
+}
+_SENTENCES: dict[str, str] = dict(TABLE)
+
+
+def assemble(*tables: Mapping[str, str]) -> None:
+    """Add the sentences of other apps. The same action twice is a mistake."""
+    for table in tables:
+        for action, sentence in table.items():
+            if _SENTENCES.setdefault(action, sentence) != sentence:
+                raise ValueError(f"audit action {action} stands in two tables")
+
+
+def sentences() -> Mapping[str, str]:
+    return _SENTENCES
+
+
+def record(
+    *,
+    actor: Actor,
+    action: str,
+    kind: str,
+    subject: object,
+    name: str = "",
+    data: Mapping[str, object] | None = None,
+) -> Event:
+    """Append one event to the chain of (kind, subject), inside the verb's transaction.
+
+    `data` fills the action's sentence; its values are plain JSON. Raises KeyError for an unknown action or a
+    sentence whose fields are not given.
+    """
+    values = _masked(data or {})
+    _SENTENCES[action].format(**values)
+    head = _locked_head(kind, str(subject))
+    event = Event(
+        id=new_id(),
+        kind=kind,
+        subject=str(subject),
+        sequence=head.count + 1,
+        action=action,
+        at=timezone.now(),
+        actor=actor.id,
+        actor_name=actor.name,
+        actor_role=actor.role_names,
+        address=actor.address,
+        subject_name=mask_text(name)[:300],
+        data=values,
+        previous=head.digest,
+    )
+    event.digest = digest_of(event)
+    event.save(force_insert=True)
+    ChainHead.objects.filter(pk=head.pk).update(count=event.sequence, digest=event.digest)
+    changes.announce("seal-event", event.id)
+    return event
+
+
+def _locked_head(kind: str, subject: str) -> ChainHead:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("an event is written inside the transaction of its verb")
+    if connection.vendor == "postgresql":
+        ChainHead.objects.bulk_create([ChainHead(kind=kind, subject=subject)], ignore_conflicts=True)
+        return ChainHead.objects.select_for_update().get(kind=kind, subject=subject)
+    return ChainHead.objects.get_or_create(kind=kind, subject=subject)[0]
+
+
+def digest_of(event: Event) -> str:
+    """SHA-256 over the canonical JSON of everything an event says and the digest before it."""
+    return _digest(
+        [
+            str(event.id), event.kind, event.subject, event.sequence, event.action, _instant(event.at),
+            str(event.actor or ""), event.actor_name, event.actor_role, event.address, event.subject_name,
+            event.data, event.previous,
+        ]
+    )  # fmt: skip
+
+
+def access(
+    *,
+    actor: Actor,
+    action: str,
+    record: Record | None = None,
+    purpose: str = "",
+    data: Mapping[str, object] | None = None,
+) -> Access:
+    """Append one reading. Locks nothing."""
+    values = _masked(data or {})
+    ACCESSES[action].format(**values)
+    row = Access(
+        id=new_id(),
+        at=timezone.now(),
+        action=action,
+        actor=actor.id,
+        actor_name=actor.name,
+        address=actor.address,
+        record=record.pk if record else None,
+        record_name=f"{record.reference_code} {record.title}"[:300] if record else "",
+        purpose=mask_text(purpose)[:200],
+        data=values,
+    )
+    row.digest = digest_of_access(row)
+    with transaction.atomic():
+        row.save(force_insert=True)
+        changes.announce("seal-access", row.id)
+    return row
+
+
+def digest_of_access(row: Access) -> str:
+    return _digest(
+        [
+            str(row.id), _instant(row.at), row.action, str(row.actor or ""), row.actor_name, row.address,
+            str(row.record or ""), row.record_name, row.purpose, row.data,
+        ]
+    )  # fmt: skip
+
+
+def sentence(row: Event | Access) -> str:
+    """What happened, in words. A sentence whose fields changed since still says what it can."""
+    template = _SENTENCES.get(row.action) or ACCESSES.get(row.action, row.action)
+    try:
+        return template.format(**row.data)
+    except (KeyError, IndexError):
+        return template
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(timezone.get_default_timezone()).isoformat(timespec="microseconds")
+
+
+def _digest(parts: list) -> str:
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _masked(value):
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, Mapping):
+        return {str(key): _masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    if isinstance(value, int | float | bool) or value is None:
+        return value
+    if isinstance(value, UUID):
+        return str(value)
+    return mask_text(str(value))

@@ -1,0 +1,55 @@
+"""变更消息: the outbox. A verb announces in its own transaction; a consumer follows up and deletes what it read.
+
+If following up fails, the row is still there: that is the retry. A consumer reads the current state of the
+subject, never a payload, so a late or doubled message does no harm. A reader that remembered "the largest id seen"
+would lose what commits late: rows are deleted by the ids that were read.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from archive.models import Change
+
+
+def announce(topic: str, *subjects: UUID) -> None:
+    """Say that these subjects changed. Inside the verb's transaction."""
+    Change.objects.bulk_create(Change(topic=topic, subject=subject) for subject in subjects)
+
+
+def follow(topic: str, work: Callable[[Sequence[UUID]], None], *, limit: int = 200) -> int:
+    """Take up to `limit` messages, let `work` follow up on their subjects, delete exactly what was read.
+
+    Returns how many messages were done. When `work` raises, nothing is deleted: the messages wait a while longer
+    each time, and the exception goes on to the caller.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        rows = (
+            Change.objects.filter(topic=topic)
+            .filter(Q(try_after=None) | Q(try_after__lte=now))
+            .order_by("id")
+        )
+        if connection.vendor == "postgresql":
+            rows = rows.select_for_update(skip_locked=True)
+        taken = list(rows.values_list("id", "subject")[:limit])
+    if not taken:
+        return 0
+    ids = [row_id for row_id, _ in taken]
+    try:
+        work(list(dict.fromkeys(subject for _, subject in taken)))
+    except BaseException:
+        Change.objects.filter(id__in=ids).update(
+            attempts=F("attempts") + 1, try_after=now + timedelta(seconds=30)
+        )
+        raise
+    Change.objects.filter(id__in=ids).delete()
+    return len(ids)
+
+
+def waiting(topic: str) -> int:
+    return Change.objects.filter(topic=topic).count()

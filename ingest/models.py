@@ -1,0 +1,116 @@
+"""Before a record exists: what arrived, and what is wrong with it.
+
+The declaration itself (submission.json) is never copied into the database: it lies in the staged blob, and its
+personal values with it. Rows hold what lists and decisions need, masked.
+"""
+
+from django.db import models
+
+from archive import terms
+from archive.identifiers import new_id
+from ingest import states
+
+
+class Submission(models.Model):
+    """归档信息包: one package that arrived. (source, business_no, revision) names it for ever."""
+
+    CHANNELS = {"cli": "命令行", "web": "网页上传", "folder": "交接目录", "api": "业务系统接口"}
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    channel = models.CharField(max_length=8, choices=list(CHANNELS.items()))
+    arrived_as = models.CharField("文件名", max_length=300)  # masked
+    received_at = models.DateTimeField("接收时间")
+    received_by = models.ForeignKey("archive.User", models.PROTECT, null=True)
+    blob = models.CharField(max_length=120)  # in the staging storage; "" once everything is kept
+    blob_bytes = models.BigIntegerField()
+    blob_sha256 = models.CharField(max_length=64)
+    blob_sm3 = models.CharField(max_length=64)
+    batch_no = models.CharField("批次", max_length=80, blank=True)
+
+    source = models.CharField("来源系统", max_length=30, blank=True)
+    item = models.CharField("业务事项", max_length=60, blank=True)
+    business_no = models.CharField("业务编号", max_length=120, blank=True)
+    revision = models.PositiveIntegerField(default=1)
+    content_digest = models.CharField(max_length=64, blank=True)
+    default_fonds = models.CharField(max_length=12, blank=True)
+    fonds = models.ForeignKey("archive.Fonds", models.PROTECT, null=True)
+    department_name = models.CharField("形成部门", max_length=80, blank=True)
+    title = models.CharField("题名", max_length=300, blank=True)  # masked
+    handled_on = models.DateField("办结日期", null=True)
+
+    state = models.CharField(
+        max_length=12, default="received", choices=list(states.SUBMISSION_STATES.items())
+    )
+    reason = models.CharField("原因", max_length=300, blank=True)
+    examined_at = models.DateTimeField(null=True)
+    pack_version = models.CharField(max_length=40, blank=True)
+    report = models.CharField(max_length=120, blank=True)  # the newest full report, in the staging storage
+    record_uuid = models.UUIDField(
+        default=new_id
+    )  # the record it will become: a crash between steps makes no second one
+    record = models.ForeignKey("archive.Record", models.PROTECT, null=True)
+    superseded_by = models.ForeignKey("self", models.PROTECT, null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claimed_until = models.DateTimeField(null=True)
+
+    # An archivist's confirmation, where the site wants one, and the daily sample.
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey("archive.User", models.PROTECT, null=True, related_name="+")
+    sampled_on = models.DateField(null=True)
+    sample_seen_at = models.DateTimeField(null=True)
+    sample_verdict = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "归档信息包"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "business_no", "revision"],
+                condition=~models.Q(state="refused") & ~models.Q(business_no=""),
+                name="a_submission_name_is_taken_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=list(states.SUBMISSION_STATES)), name="submission_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=["filed", "archived"]) | models.Q(record__isnull=False),
+                name="filed_submission_has_its_record",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "received_at", "id"], name="submission_by_state"),
+            models.Index(fields=["-received_at", "-id"], name="submission_newest"),
+            models.Index(fields=["content_digest"], name="submission_content"),
+            models.Index(fields=["source", "business_no"], name="submission_case"),
+            models.Index(
+                fields=["sampled_on"],
+                condition=models.Q(sampled_on__isnull=False, sample_seen_at__isnull=True),
+                name="submission_to_sample",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}/{self.business_no}.{self.revision}"
+
+
+class FindingRow(models.Model):
+    """A finding that did not pass. The full report is one compressed document beside the bytes."""
+
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="findings")
+    position = models.PositiveIntegerField()
+    check_id = models.CharField(max_length=20)
+    property = models.CharField(max_length=14, choices=list(terms.PROPERTIES.items()))
+    verdict = models.CharField(max_length=8, choices=list(terms.VERDICTS.items()))
+    file = models.CharField(max_length=400, blank=True)
+    field = models.CharField(max_length=120, blank=True)
+    value = models.CharField(max_length=300, blank=True)  # masked
+    rule = models.CharField(max_length=300, blank=True)
+    message = models.TextField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "检测发现"
+        constraints = [
+            models.UniqueConstraint(fields=["submission", "position"], name="finding_position_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.check_id} {self.verdict}"
