@@ -1,0 +1,214 @@
+"""keep: every object into every store, locked, read back, verified; then the manifest beside it.
+
+Contract, so that a kill at any point does no harm:
+- an attempt is counted (committed) before the store is asked; on a second attempt the store is searched first for
+  a version that an interrupted attempt left, and that one is adopted when it is what we would have written;
+- a copy becomes `stored` only after its bytes were read back and digested, and its lock read back by the store;
+- a copy that failed is work until done, with a growing pause; the source is any other good copy, else staging;
+- staging is emptied by the caller, only when nothing of the record is left to write.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from typing import BinaryIO
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from archive import audit, manifests, privacy, records, stores
+from archive.errors import StorageFailed
+from archive.identifiers import new_id
+from archive.models import Copy, DigitalObject, Record
+from archive.permissions import Actor
+from archive.storage import Store, StoredObject
+
+Source = Callable[[DigitalObject], BinaryIO]
+"""Opens the staged bytes of an object. Raises StorageFailed(kind="missing") when there are none."""
+
+CHUNK = 1024 * 1024
+IN_MEMORY = 64 * 1024 * 1024
+
+
+def keep(record_id: UUID, source: Source, *, actor: Actor) -> bool:
+    """Write what is still to be written of one record. True when nothing is left.
+
+    Never raises for a store's fault: that is counted and said on the copy.
+    """
+    record = Record.objects.select_related("fonds", "department").get(pk=record_id)
+    _ensure_manifest(record)
+    now = timezone.now()
+    wanted = (
+        Copy.objects.filter(object__record=record, state__in=["pending", "failed"])
+        .filter(Q(try_after=None) | Q(try_after__lte=now))
+        .select_related("object")
+        .order_by("object__position", "store")
+    )
+    todo = list(wanted)
+    if todo:
+        Copy.objects.filter(pk__in=[copy.pk for copy in todo]).update(attempts=F("attempts") + 1)
+        lock = stores.lock_until(record, today=timezone.localdate())
+        done, faults = [], []
+        for copy in todo:
+            try:
+                done.append((copy, *_write(copy, record, lock, source)))
+            except StorageFailed as fault:
+                faults.append((copy, str(fault)))
+        _book(record, done, faults, actor=actor)
+    return not Copy.objects.filter(object__record=record, state__in=["pending", "failed"]).exists()
+
+
+def _ensure_manifest(record: Record) -> None:
+    """The manifest is an object like any other; its row comes into being once the record is filed."""
+    if record.digital_objects.filter(role="manifest").exists():
+        return
+    content = manifests.build(record)
+    names = record.digital_objects.values_list("copies__store", flat=True).distinct()
+    with transaction.atomic():
+        Record.objects.select_for_update(of=("self",)).get(pk=record.pk)
+        if record.digital_objects.filter(role="manifest").exists():
+            return
+        item = DigitalObject.objects.create(
+            id=new_id(),
+            record=record,
+            role="manifest",
+            position=record.digital_objects.count(),
+            path="manifest.json",
+            bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            sm3=hashlib.new("sm3", content).hexdigest(),
+            mime="application/json",
+            puid="fmt/817",
+            is_original=False,
+        )
+        key = stores.key_of(record.fonds.code, record.id, item.id)
+        Copy.objects.bulk_create(
+            Copy(object=item, store=name, key=key) for name in sorted(filter(None, names))
+        )
+
+
+def _write(copy: Copy, record: Record, lock, source: Source) -> tuple[StoredObject, str, int, str]:
+    """Put one copy and read it back. Returns (stored, sha256 and size of the stored bytes, key id)."""
+    store = stores.configured().get(copy.store)
+    if store is None:
+        raise StorageFailed(store=copy.store, kind="missing", reason="这个存储不在当前配置中。")
+    item = copy.object
+    if copy.attempts > 0 and (adopted := _adopt(store, copy, lock)):
+        return adopted
+    with _content(copy, record, source) as stream:
+        size, digest, cipher = item.bytes, item.sha256, ""
+        if copy.cipher:
+            ring = privacy.key_ring()
+            sealed = ring.encrypt(stream.read())
+            size, digest, cipher = len(sealed), hashlib.sha256(sealed).hexdigest(), ring.current
+            stream = io.BytesIO(sealed)
+        stored = store.put(
+            copy.key,
+            stream,
+            size=size,
+            sha256=digest,
+            content_type="application/octet-stream" if cipher else item.mime or "application/octet-stream",
+            lock_until=lock,
+            metadata={"record": str(record.id), "sm3": item.sm3, "role": item.role},
+        )
+    _read_back(store, stored, digest, size)
+    return stored, digest, size, cipher
+
+
+def _adopt(store: Store, copy: Copy, lock) -> tuple[StoredObject, str, int, str] | None:
+    """The version an interrupted attempt left, when it is whole and locked as it should be."""
+    for version in store.versions(copy.key):
+        if version.marker:
+            continue
+        stored = store.head(copy.key, version.version)
+        if lock is not None and (stored.lock_until is None or stored.lock_until < lock):
+            stored = store.extend_lock(copy.key, version.version, lock)
+        if copy.cipher:
+            with store.open(copy.key, version.version) as stream:
+                sealed = stream.read()
+            clear = privacy.key_ring().decrypt(sealed)
+            if hashlib.sha256(clear).hexdigest() == copy.object.sha256:
+                cipher = sealed.partition(b"\0")[0].decode()
+                return stored, hashlib.sha256(sealed).hexdigest(), len(sealed), cipher
+        elif stored.sha256 == copy.object.sha256 and stored.bytes == copy.object.bytes:
+            _read_back(store, stored, copy.object.sha256, copy.object.bytes)
+            return stored, copy.object.sha256, copy.object.bytes, ""
+    return None
+
+
+def _content(copy: Copy, record: Record, source: Source) -> BinaryIO:
+    """Another good copy first: it is proven. Else what is staged; the manifest is made again."""
+    if copy.object.copies.filter(state="stored").exists():
+        return records.open_object(copy.object)
+    if copy.object.role == "manifest":
+        return io.BytesIO(manifests.build(record))
+    return source(copy.object)
+
+
+def _read_back(store: Store, stored: StoredObject, sha256: str, size: int) -> None:
+    digest, count = hashlib.sha256(), 0
+    with store.open(stored.key, stored.version) as stream:
+        while block := stream.read(CHUNK):
+            digest.update(block)
+            count += len(block)
+    if count != size or digest.hexdigest() != sha256:
+        raise StorageFailed(store=store.name, kind="changed", reason="写入后回读，内容与写入的不同。")
+
+
+def _book(record: Record, done: list, faults: list, *, actor: Actor) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        for copy, stored, digest, size, cipher in done:
+            Copy.objects.filter(pk=copy.pk, state__in=["pending", "failed"]).update(
+                state="stored",
+                version=stored.version,
+                stored_sha256=digest,
+                stored_bytes=size,
+                cipher=cipher,
+                lock_until=stored.lock_until,
+                lock_mode=stored.lock_mode or "",
+                written_at=now,
+                checked_at=now,
+                fault="",
+                try_after=None,
+            )
+        for copy, fault in faults:
+            pause = min(3600, 15 * 2 ** min(copy.attempts, 8))
+            Copy.objects.filter(pk=copy.pk).update(
+                state="failed", fault=fault[:300], try_after=now + timedelta(seconds=pause)
+            )
+            if copy.attempts == 0:  # once a copy, not once a try
+                data = {"store": copy.store, "fault": fault[:200]}
+                audit.record(
+                    actor=actor,
+                    action="copy.failed",
+                    kind="record",
+                    subject=record.id,
+                    name=record.reference_code,
+                    data=data,
+                )
+        left = Copy.objects.filter(object__record=record, state__in=["pending", "failed"]).exists()
+        if done and not left:
+            audit.record(
+                actor=actor,
+                action="record.kept",
+                kind="record",
+                subject=record.id,
+                name=record.reference_code,
+                data={"stores": "、".join(sorted({copy.store for copy, *_ in done}))},
+            )
+
+
+def records_to_keep(limit: int) -> list[UUID]:
+    """Records with copies still to be written, the longest waiting first."""
+    now = timezone.now()
+    rows = (
+        Copy.objects.filter(state__in=["pending", "failed"])
+        .filter(Q(try_after=None) | Q(try_after__lte=now))
+        .order_by("id")
+        .values_list("object__record_id", flat=True)[: limit * 8]
+    )
+    return list(dict.fromkeys(rows))[:limit]
