@@ -1,0 +1,113 @@
+"""Which stores there are: from the environment to typed values, and from those to open stores.
+
+`ARCHIVE_STORES` names them; each is described by variables that begin with its name in capitals (`-` as `_`):
+`<NAME>_S3_BUCKET`, `_S3_ENDPOINT_URL`, `_S3_ACCESS_KEY_ID`, `_S3_SECRET_ACCESS_KEY`, `_S3_REGION`,
+`_S3_ADDRESSING` (path | virtual | auto), `_S3_CHECKSUMS` (when_required | when_supported) for an S3 store,
+`<NAME>_PATH` and `<NAME>_IMMUTABLE` for a local one.
+`ARCHIVE_LOCK_HORIZON_YEARS` says how far ahead the probe must try a lock. A single store may leave the name away (`S3_BUCKET` …).
+Without `ARCHIVE_STORES` there is one local store, `local`, in the folder `store` of `ARCHIVE_DATA`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from archive.errors import NotConfigured
+from archive.storage.base import Store
+
+DEFAULT_NAME = "local"
+ADDRESSINGS = ("path", "virtual", "auto")
+CHECKSUMS = ("when_required", "when_supported")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreConfig:
+    """One store. `path` makes it a local one, `bucket` an S3 one."""
+
+    name: str
+    path: str = ""
+    immutable: bool = False
+    """Also set the immutable flag of Linux file systems (needs CAP_LINUX_IMMUTABLE)."""
+    bucket: str = ""
+    endpoint_url: str = ""
+    access_key_id: str = ""
+    secret_access_key: str = field(default="", repr=False)
+    region: str = "us-east-1"
+    addressing: str = "path"
+    checksums: str = "when_required"
+    """Ceph 16 over https refuses what boto3 sends by default; newer stores may have `when_supported`."""
+    connect_timeout: float = 5
+    read_timeout: float = 60
+    attempts: int = 4
+    horizon_days: int = 3650
+    """How far ahead the probe tries a lock: the lock horizon of the site."""
+
+
+def from_environment(env: Mapping[str, str], data_dir: Path | str | None = None) -> list[StoreConfig]:
+    """The stores that `env` describes, in its order. `data_dir` stands for ARCHIVE_DATA where it is not set."""
+    names = [name for name in re.split(r"[\s,]+", env.get("ARCHIVE_STORES", "")) if name]
+    if len(set(names)) != len(names):
+        raise NotConfigured(reason="ARCHIVE_STORES 中有重复的存储名。")
+    data = Path(env.get("ARCHIVE_DATA") or data_dir or "var")
+    years = env.get("ARCHIVE_LOCK_HORIZON_YEARS", "").strip() or "10"
+    if not (years.isdecimal() and 1 <= int(years) <= 100):
+        raise NotConfigured(reason=f"ARCHIVE_LOCK_HORIZON_YEARS 应为 1 到 100 的整数，现为“{years}”。")
+    if not names:
+        configs = [StoreConfig(name=DEFAULT_NAME, path=str(data / "store"))]
+    else:
+        configs = [_one(env, name, data, alone=len(names) == 1) for name in names]
+    return [replace(config, horizon_days=int(years) * 365) for config in configs]
+
+
+def _one(env: Mapping[str, str], name: str, data: Path, *, alone: bool) -> StoreConfig:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise NotConfigured(reason=f"ARCHIVE_STORES 中的“{name}”只能用字母、数字、连字符和下划线。")
+    prefix = name.replace("-", "_").upper() + "_"
+
+    def value(key: str, default: str = "", allowed: tuple[str, ...] = ()) -> str:
+        places = [prefix + key, f"{name}_{key}", *([key] if alone and key.startswith("S3_") else [])]
+        found = next((env[place].strip() for place in places if env.get(place, "").strip()), default)
+        if allowed and found not in allowed:
+            raise NotConfigured(reason=f"{prefix}{key} 应为 {' 或 '.join(allowed)}，现为“{found}”。")
+        return found
+
+    immutable = value("IMMUTABLE", "0", ("0", "1", "true", "false")) in ("1", "true")
+    if bucket := value("S3_BUCKET"):
+        config = StoreConfig(
+            name=name,
+            bucket=bucket,
+            endpoint_url=value("S3_ENDPOINT_URL"),
+            access_key_id=value("S3_ACCESS_KEY_ID"),
+            secret_access_key=value("S3_SECRET_ACCESS_KEY"),
+            region=value("S3_REGION", StoreConfig.region),
+            addressing=value("S3_ADDRESSING", StoreConfig.addressing, ADDRESSINGS),
+            checksums=value("S3_CHECKSUMS", StoreConfig.checksums, CHECKSUMS),
+        )
+        if bool(config.access_key_id) != bool(config.secret_access_key):
+            reason = f"{prefix}S3_ACCESS_KEY_ID 和 {prefix}S3_SECRET_ACCESS_KEY 要么都给，要么都不给。"
+            raise NotConfigured(reason=reason)
+        return config
+    if value("S3_ENDPOINT_URL"):
+        raise NotConfigured(reason=f"存储“{name}”给了 S3_ENDPOINT_URL，还缺 {prefix}S3_BUCKET。")
+    if path := value("PATH") or (str(data / "store") if name == DEFAULT_NAME else ""):
+        return StoreConfig(name=name, path=path, immutable=immutable)
+    raise NotConfigured(
+        reason=f"存储“{name}”没有设置：给 {prefix}S3_BUCKET（对象存储）或 {prefix}PATH（本地文件夹）。"
+    )
+
+
+def open_stores(configs: Iterable[StoreConfig] | Mapping[str, StoreConfig]) -> dict[str, Store]:
+    """The stores by name, in the order given. Opening an S3 store asks nothing of the server yet."""
+    chosen = configs.values() if isinstance(configs, Mapping) else configs
+    return {config.name: _open(config) for config in chosen}
+
+
+def _open(config: StoreConfig) -> Store:
+    if config.bucket:
+        from archive.storage.s3 import S3Store  # boto3 costs 30 MB and a third of a second: only where used
+
+        return S3Store(config)
+    from archive.storage.local import LocalStore
+
+    return LocalStore(config)

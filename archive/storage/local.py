@@ -1,0 +1,336 @@
+"""The local store: files that keep the promises of an S3 bucket with Object Lock, as far as a file system can.
+
+    ROOT/objects/<folders of the key>/<last part>@<version>         the bytes, read-only
+    ROOT/objects/<folders of the key>/<last part>@<version>.json    what they are, their lock and hold
+    ROOT/incoming/                                                  what is being written
+
+A folder named by a UUID lies two levels deeper (`+0193ab/+cd/0193abcd-…`), so that no folder grows without end.
+An object exists once its description does. Both are written in `incoming`, flushed to disk, and then take their
+places, the description last; whoever is killed on the way leaves only a draft whose file lock the kernel has
+freed, and the next opening sweeps it away together with bytes that had already taken their place. Destroying
+goes the other way round: bytes first, so that no bytes are ever left without a name.
+
+What it cannot do: keep the system administrator (root) or a broken disk from deleting. `describe` says so.
+"""
+
+import fcntl
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from archive.errors import StorageFailed
+from archive.storage import base, files
+from archive.storage.base import CHUNK, GOVERNANCE, ProbeResult, StoredObject, StoredVersion, failed
+from archive.storage.probe import probe
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_VERSION = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
+
+
+class LocalStore:
+    """See `base.Store`. `clock` lets a test live after a lock has ended."""
+
+    def __init__(self, config, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.name, self.config, self.clock = config.name, config, clock
+        self.root = Path(config.path).absolute()
+        self.objects, self.incoming = self.root / "objects", self.root / "incoming"
+        with self._translated():
+            for folder in (self.objects, self.incoming):
+                folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self.sweep()
+
+    # Writing
+
+    def put(
+        self,
+        key: str,
+        stream: BinaryIO,
+        *,
+        size: int,
+        sha256: str,
+        content_type: str,
+        lock_until: datetime | None,
+        mode: str = GOVERNANCE,
+        metadata: Mapping[str, str] | None = None,
+    ) -> StoredObject:
+        base.check_key(self.name, key)
+        base.encode_metadata(self.name, metadata or {})  # only for its limits: no engine may take more
+        until = base.check_lock(self.name, lock_until, mode, now=self.clock())
+        version = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
+        content, description = self._paths(key, version)
+        reader = base.CheckedReader(self.name, stream, size, sha256)
+        with self._translated(), files.draft(self.incoming / version) as draft:
+            while block := reader.read(CHUNK):
+                draft.write(block)
+            reader.finish()
+            draft.settle()
+            state = {
+                "key": key,
+                "version": version,
+                "bytes": size,
+                "sha256": reader.sha256,
+                "content_type": content_type,
+                "metadata": dict(metadata or {}),
+                "written_at": datetime.now(UTC).isoformat(),
+                "lock_until": until and until.isoformat(),
+                "lock_mode": mode if until else None,
+                "legal_hold": False,
+            }
+            with files.draft(self.incoming / f"{version}.json") as plan:
+                plan.write(_as_json(state))
+                plan.settle()
+                try:
+                    files.place(draft.path, content, above=self.objects)
+                    os.rename(plan.path, description)  # from here on the object exists
+                except BaseException:
+                    content.unlink(missing_ok=True)
+                    raise
+            files.flush_folder(content.parent)
+        if self.config.immutable:
+            with self._translated():
+                files.set_immutable(content, True)
+        written = self.head(key, version)
+        if (written.bytes, written.lock_until) != (size, until):
+            raise failed(self.name, "lock", "写入后读回的长度或锁定日期与要求不符。", version=version)
+        return written
+
+    def extend_lock(self, key: str, version: str, until: datetime, mode: str | None = None) -> StoredObject:
+        until = base.check_lock(self.name, until, mode, now=self.clock())
+
+        def longer(held: StoredObject) -> dict:
+            base.refuse_weaker(held, until, mode)
+            return {"lock_until": until.isoformat(), "lock_mode": mode or held.lock_mode or GOVERNANCE}
+
+        return self._change(key, version, longer)
+
+    def set_legal_hold(self, key: str, version: str, on: bool) -> StoredObject:
+        return self._change(key, version, lambda held: {"legal_hold": bool(on)})
+
+    def attempt_shorten(self, key: str, version: str, until: datetime) -> None:
+        """For the probe: here the engine itself is the guard, so there is nothing to go round."""
+        self.extend_lock(key, version, until)
+
+    def remove(self, key: str, version: str) -> None:
+        content, description = self._paths(key, version)
+        with self._translated(), self._held(content):
+            if description.exists() and (held := self._described(key, version)).protected(self.clock()):
+                reason = "已被冻结（legal hold）" if held.legal_hold else f"锁定到 {held.lock_until:%Y-%m-%d}"
+                raise failed(self.name, "locked", f"“{key}”{reason}，不能删除。")
+            if content.exists():
+                if self.config.immutable:
+                    files.set_immutable(content, False)
+                content.unlink()
+                files.flush_folder(content.parent)
+            description.unlink(missing_ok=True)
+            if content.parent.exists():
+                files.flush_folder(content.parent)
+                files.drop_empty_folders(content.parent, above=self.objects)
+
+    # Reading
+
+    def head(self, key: str, version: str) -> StoredObject:
+        content, _ = self._paths(key, version)
+        described = self._described(key, version)
+        with self._translated(f"“{key}”的内容不见了。"):
+            size = content.stat().st_size
+        return _replace_bytes(described, size)
+
+    def open(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
+        content, description = self._paths(key, version)
+        with self._translated(f"没有“{key}”的这个版本。"):
+            description.stat()
+            source = open(content, "rb", buffering=0)
+        source.seek(start)
+        return base.buffered(base.GuardedReader(source, self._as_failure, length))
+
+    def versions(self, key: str) -> list[StoredVersion]:
+        folder, stem = self._place(base.check_key(self.name, key))
+        return self._listed(
+            folder, key, [name for name in self._names(folder) if name.startswith(stem + "@")]
+        )
+
+    def iterate(self, prefix: str = "") -> Iterator[StoredVersion]:
+        """Folder by folder; the order of keys is not promised."""
+        parent, _, _ = prefix.rpartition("/")
+        start = self._folder(base.check_key(self.name, parent)) if parent else self.objects
+        pending = [(start, parent)]
+        while pending:
+            folder, path = pending.pop()
+            stems: dict[str, list[str]] = {}
+            for name in self._names(folder):
+                if "@" in name:
+                    stems.setdefault(name.partition("@")[0], []).append(name)
+                else:
+                    inner = path if name.startswith("+") else f"{path}/{name}".lstrip("/")
+                    if f"{inner}/".startswith(prefix) or prefix.startswith(f"{inner}/") or inner == path:
+                        pending.append((folder / name, inner))
+            for stem, names in stems.items():
+                key = f"{path}/{stem}".lstrip("/")
+                if key.startswith(prefix):
+                    yield from self._listed(folder, key, names)
+
+    def probe(self) -> list[ProbeResult]:
+        results = probe(self, self.config.horizon_days)
+        limit = "本地存储能防误删和改写，不能防系统管理员（root）或磁盘损坏。"
+        remedy = "正式使用请配置带 Object Lock 的对象存储，或再加一个异地存储。"
+        return [*results, ProbeResult(name="medium", state="warning", message=limit, remedy=remedy)]
+
+    def describe(self) -> dict:
+        return {
+            "name": self.name,
+            "kind": "local",
+            "where": str(self.root),
+            "immutable": self.config.immutable,
+            "limits": ["系统管理员（root）可以绕过锁定直接删除文件", "与本机同一块磁盘，不能防磁盘损坏"],
+        }
+
+    # Inside
+
+    def sweep(self) -> int:
+        """Remove what killed writers left behind; those of living ones are locked and stay. Count of drafts."""
+        swept = 0
+        with self._translated():
+            for path in sorted(self.incoming.iterdir(), reverse=True):  # `x.json` before `x`: see below
+                with files.abandoned(path) as ours:
+                    if ours and path.suffix == ".json":
+                        self._drop_unborn(path)
+                    if ours:
+                        path.unlink(missing_ok=True)
+                        swept += 1
+        return swept
+
+    def _drop_unborn(self, plan: Path) -> None:
+        """Bytes that took their place while their description did not: the plan knows where."""
+        try:
+            state = json.loads(plan.read_bytes())
+            content, description = self._paths(state["key"], state["version"])
+        except (ValueError, KeyError, TypeError, StorageFailed):
+            return  # half a plan: its writer never came as far as placing bytes
+        if not description.exists():
+            content.unlink(missing_ok=True)
+
+    def _folder(self, path: str) -> Path:
+        parts: list[str] = []
+        for part in path.split("/"):
+            parts += [f"+{part[:6]}", f"+{part[6:8]}", part] if _UUID.fullmatch(part) else [part]
+        return self.objects.joinpath(*parts)
+
+    def _place(self, key: str) -> tuple[Path, str]:
+        parent, _, stem = key.rpartition("/")
+        return (self._folder(parent) if parent else self.objects), stem
+
+    def _paths(self, key: str, version: str) -> tuple[Path, Path]:
+        base.check_key(self.name, key)
+        if not _VERSION.fullmatch(version or ""):
+            raise failed(self.name, "missing", f"没有“{key}”的版本“{version}”。")
+        folder, stem = self._place(key)
+        return folder / f"{stem}@{version}", folder / f"{stem}@{version}.json"
+
+    def _described(self, key: str, version: str) -> StoredObject:
+        _, description = self._paths(key, version)
+        with self._translated(f"没有“{key}”的这个版本。"):
+            text = description.read_bytes()
+        try:
+            state = json.loads(text)
+            until = state["lock_until"]
+            found = StoredObject(
+                store=self.name,
+                key=state["key"],
+                version=state["version"],
+                bytes=state["bytes"],
+                sha256=state["sha256"],
+                lock_until=datetime.fromisoformat(until) if until else None,
+                lock_mode=state["lock_mode"],
+                legal_hold=state["legal_hold"],
+                written_at=datetime.fromisoformat(state["written_at"]),
+                content_type=state["content_type"],
+                metadata=state["metadata"],
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise failed(self.name, "changed", f"“{key}”的说明文件已损坏。") from error
+        if (found.key, found.version) != (key, version):
+            raise failed(self.name, "changed", f"“{key}”的说明文件属于另一个对象。")
+        return found
+
+    def _change(self, key: str, version: str, changes: Callable[[StoredObject], dict]) -> StoredObject:
+        """Rewrite a description under the file lock of its bytes: read, decide, replace, read back."""
+        content, description = self._paths(key, version)
+        with self._translated(f"没有“{key}”的这个版本。"), self._held(content):
+            asked = changes(self._described(key, version))
+            state = json.loads(description.read_bytes()) | asked
+            with files.draft(self.incoming / f"{version}-{secrets.token_hex(4)}.change") as plan:
+                plan.write(_as_json(state))
+                plan.settle()
+                os.rename(plan.path, description)
+            files.flush_folder(description.parent)
+            kept = json.loads(description.read_bytes())
+        if any(kept.get(name) != value for name, value in asked.items()):
+            raise failed(self.name, "lock", f"“{key}”的锁定读回与要求不符。", version=version)
+        return self.head(key, version)
+
+    @contextmanager
+    def _held(self, content: Path) -> Iterator[None]:
+        """Alone with one object. Where its bytes are gone there is nothing to change, only to clear away."""
+        try:
+            descriptor = os.open(content, os.O_RDONLY)
+        except FileNotFoundError:
+            yield
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _listed(self, folder: Path, key: str, names: list[str]) -> list[StoredVersion]:
+        found: list[StoredVersion] = []
+        for name in sorted((name for name in names if name.endswith(".json")), reverse=True):
+            version = name.partition("@")[2].removesuffix(".json")
+            content = folder / name.removesuffix(".json")
+            found.append(
+                StoredVersion(
+                    store=self.name,
+                    key=key,
+                    version=version,
+                    bytes=self._size(content),
+                    written_at=datetime.fromtimestamp(int(version[:16], 16) / 1e9, UTC),
+                    latest=not found,
+                )
+            )
+        return found
+
+    def _names(self, folder: Path) -> list[str]:
+        with self._translated():
+            return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+    def _size(self, content: Path) -> int:
+        with self._translated():
+            return content.stat().st_size if content.exists() else 0
+
+    @contextmanager
+    def _translated(self, missing: str = "文件不见了。") -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise (self._as_failure(error, missing)) from error
+
+    def _as_failure(self, error: Exception, missing: str = "文件不见了。") -> StorageFailed | None:
+        if not isinstance(error, OSError):
+            return None
+        kind, reason = files.explain(error)
+        return failed(self.name, kind, missing if kind == "missing" else reason)
+
+
+def _as_json(state: dict) -> bytes:
+    return json.dumps(state, ensure_ascii=False, indent=1, sort_keys=True).encode()
+
+
+def _replace_bytes(found: StoredObject, size: int) -> StoredObject:
+    return found if found.bytes == size else StoredObject(**{**vars(found), "bytes": size})

@@ -1,0 +1,363 @@
+"""The S3 store: any server with versioning and Object Lock, through boto3.
+
+Nothing is asked of the server that a common one ignores in silence (measured with Ceph 16): no conditional put,
+no flexible checksums, no lock headers on a copy, no server-side encryption. The transport check is Content-MD5
+on every put and part; the digest that counts is our own sha256, kept in the user metadata. A put of ordinary
+size is two calls: the put, and the head that reads size and lock back. Buckets are never made here in passing,
+deleting always names a version and never asks to bypass a lock.
+"""
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from botocore.exceptions import ClientError
+
+from archive.errors import StorageFailed
+from archive.storage import base
+from archive.storage.base import GOVERNANCE, ProbeResult, StoredObject, StoredVersion, failed
+from archive.storage.probe import probe
+from archive.storage.s3_client import make_client
+from archive.storage.s3_errors import explain, http_status
+
+SINGLE_PUT = 64 * 1024 * 1024
+"""Up to this size one put, held in memory; above it parts of PART_SIZE, one in memory at a time."""
+PART_SIZE = 16 * 1024 * 1024
+MAX_PARTS = 10_000
+SHA256 = "sha256"
+"""Our name in the user metadata, closed to callers."""
+
+
+class S3Store:
+    """See `base.Store`."""
+
+    page_size = 1000
+
+    def __init__(self, config) -> None:
+        self.name, self.config, self.bucket = config.name, config, config.bucket
+        self._client: Any = None
+        self._owner: int | None = None
+
+    @property
+    def client(self) -> Any:
+        """Made at first use, and again in a forked child: two processes must not share one connection."""
+        if self._client is None or self._owner != os.getpid():
+            self._client, self._owner = make_client(self.config), os.getpid()
+        return self._client
+
+    # Writing
+
+    def put(
+        self,
+        key: str,
+        stream: BinaryIO,
+        *,
+        size: int,
+        sha256: str,
+        content_type: str,
+        lock_until: datetime | None,
+        mode: str = GOVERNANCE,
+        metadata: Mapping[str, str] | None = None,
+    ) -> StoredObject:
+        base.check_key(self.name, key)
+        until = base.check_lock(self.name, lock_until, mode, now=datetime.now(UTC))
+        if SHA256 in (metadata or {}):
+            raise failed(self.name, "unsupported", "附加信息不能叫 sha256，这个名称由系统使用。")
+        reader = base.CheckedReader(self.name, stream, size, sha256)
+        request = {
+            "Bucket": self.bucket,
+            "Key": key,
+            "ContentType": content_type,
+            "Metadata": base.encode_metadata(self.name, metadata or {}) | {SHA256: reader.sha256},
+        }
+        if until:
+            request |= {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until}
+        written = self._put_whole(request, reader) if size <= SINGLE_PUT else self._put_parts(request, reader)
+        version = written.get("VersionId") or self._newest_version(key, reader.sha256)
+        found = self.head(key, version)
+        if found.bytes != size:
+            reason = f"写入 {size} 字节，读回是 {found.bytes} 字节。"
+            raise failed(self.name, "changed", reason, version=version)
+        if until:
+            self._confirm_lock(found, until, mode)
+        return found
+
+    def _put_whole(self, request: dict, reader: base.CheckedReader) -> dict:
+        body = reader.read(reader.size)
+        reader.finish()  # before a byte is sent: a wrong stream leaves nothing
+        with self._asking(request["Key"]):
+            return self.client.put_object(**request, Body=body, ContentMD5=_md5(body))
+
+    def _put_parts(self, request: dict, reader: base.CheckedReader) -> dict:
+        part_size = max(PART_SIZE, -(-reader.size // MAX_PARTS))
+        with self._asking(request["Key"]):
+            upload = self.client.create_multipart_upload(**request)["UploadId"]
+        part = {"Bucket": self.bucket, "Key": request["Key"], "UploadId": upload}
+        try:
+            parts = []
+            while block := reader.read(part_size):
+                number = len(parts) + 1
+                with self._asking(request["Key"]):
+                    reply = self.client.upload_part(
+                        **part, PartNumber=number, Body=block, ContentMD5=_md5(block)
+                    )
+                parts.append({"PartNumber": number, "ETag": reply["ETag"]})
+            reader.finish()
+            with self._asking(request["Key"]):
+                return self.client.complete_multipart_upload(**part, MultipartUpload={"Parts": parts})
+        except BaseException:
+            self._abort(part)
+            raise
+
+    def _abort(self, part: dict) -> None:
+        """As far as the server can be reached; what remains, its lifecycle rule for unfinished uploads takes."""
+        try:
+            with self._asking(part["Key"]):
+                self.client.abort_multipart_upload(**part)
+        except StorageFailed:
+            return
+
+    def _newest_version(self, key: str, sha256: str) -> str:
+        """For servers whose reply names no version. The digest shows that nobody's later put is taken for ours."""
+        with self._asking(key):
+            reply = self.client.head_object(Bucket=self.bucket, Key=key)
+        if reply.get("VersionId") and reply.get("Metadata", {}).get(SHA256) == sha256:
+            return reply["VersionId"]
+        raise failed(self.name, "unsupported", "存储没有给出版本号，请为桶开启版本控制（versioning）。")
+
+    def extend_lock(self, key: str, version: str, until: datetime, mode: str | None = None) -> StoredObject:
+        until = base.check_lock(self.name, until, mode, now=datetime.now(UTC))
+        held = self.head(key, version)
+        base.refuse_weaker(held, until, mode)
+        mode = mode or held.lock_mode or GOVERNANCE
+        if (held.lock_until, held.lock_mode) != (until, mode):
+            self._retain(key, version, until, mode)
+            held = self.head(key, version)
+            self._confirm_lock(held, until, mode)
+        return held
+
+    def attempt_shorten(self, key: str, version: str, until: datetime) -> None:
+        """For the probe only: ask the server itself, past our own refusal."""
+        self._retain(key, version, until, GOVERNANCE)
+
+    def _retain(self, key: str, version: str, until: datetime, mode: str) -> None:
+        with self._asking(key, version, protecting=True):
+            self.client.put_object_retention(
+                Bucket=self.bucket,
+                Key=key,
+                VersionId=version,
+                Retention={"Mode": mode, "RetainUntilDate": until},
+            )
+
+    def _confirm_lock(self, found: StoredObject, until: datetime, mode: str) -> None:
+        if (found.lock_until, found.lock_mode) != (until, mode):
+            kept = f"{found.lock_until:%Y-%m-%d}（{found.lock_mode}）" if found.lock_until else "没有锁定"
+            reason = f"“{found.key}”要求锁定到 {until:%Y-%m-%d}（{mode}），读回是{kept}。"
+            raise failed(self.name, "lock", reason, version=found.version)
+
+    def set_legal_hold(self, key: str, version: str, on: bool) -> StoredObject:
+        self._check_version(key, version)
+        with self._asking(key, version, protecting=True):
+            self.client.put_object_legal_hold(
+                Bucket=self.bucket,
+                Key=key,
+                VersionId=version,
+                LegalHold={"Status": "ON" if on else "OFF"},
+            )
+        found = self.head(key, version)
+        if found.legal_hold != bool(on):
+            raise failed(self.name, "lock", f"“{key}”的冻结标志读回与要求不符。", version=version)
+        return found
+
+    def remove(self, key: str, version: str) -> None:
+        self._check_version(key, version)  # without a version the server would only add a delete marker
+        try:
+            with self._asking(key, version, protecting=True):
+                self.client.delete_object(Bucket=self.bucket, Key=key, VersionId=version)
+        except StorageFailed as error:
+            if error.kind != "missing":
+                raise
+
+    # Reading
+
+    def head(self, key: str, version: str) -> StoredObject:
+        self._check_version(key, version)
+        with self._asking(key, version):
+            reply = self.client.head_object(Bucket=self.bucket, Key=key, VersionId=version)
+        metadata = base.decode_metadata(reply.get("Metadata", {}))
+        etag = reply.get("ETag", "").strip('"')
+        until = reply.get("ObjectLockRetainUntilDate")
+        return StoredObject(
+            store=self.name,
+            key=key,
+            version=version,
+            bytes=reply["ContentLength"],
+            sha256=metadata.pop(SHA256, ""),
+            lock_until=until and until.astimezone(UTC),
+            lock_mode=reply.get("ObjectLockMode"),
+            legal_hold=reply.get("ObjectLockLegalHoldStatus") == "ON",
+            written_at=reply["LastModified"],
+            content_type=reply.get("ContentType", ""),
+            metadata=metadata,
+            md5=etag if len(etag) == 32 else None,  # of parts or cipher text it is no MD5, and has a dash
+        )
+
+    def open(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
+        self._check_version(key, version)
+        if length == 0:
+            self.head(key, version)
+            return BytesIO()
+        ranged = {}
+        if start or length is not None:
+            ranged["Range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
+        try:
+            with self._asking(key, version):
+                reply = self.client.get_object(Bucket=self.bucket, Key=key, VersionId=version, **ranged)
+        except StorageFailed as error:
+            if http_status(error.__cause__) == 416:  # begins beyond the end
+                return BytesIO()
+            raise
+        body = reply["Body"]
+        return base.buffered(base.GuardedReader(body, lambda error: self._as_failure(error, key), length))
+
+    def versions(self, key: str) -> list[StoredVersion]:
+        base.check_key(self.name, key)
+        found: list[StoredVersion] = []
+        for page in self._pages(key):
+            found += [version for version in page if version.key == key]
+            if any(version.key != key for version in page):
+                break  # listings are sorted: `box-10` comes only after every version of `box-1`
+        return found
+
+    def iterate(self, prefix: str = "") -> Iterator[StoredVersion]:
+        for page in self._pages(prefix):
+            yield from page
+
+    def _pages(self, prefix: str) -> Iterator[list[StoredVersion]]:
+        with self._asking(prefix):
+            pages = self.client.get_paginator("list_object_versions").paginate(
+                Bucket=self.bucket, Prefix=prefix, PaginationConfig={"PageSize": self.page_size}
+            )
+            for page in pages:
+                listed = [self._listed(entry, False) for entry in page.get("Versions", ())]
+                listed += [self._listed(entry, True) for entry in page.get("DeleteMarkers", ())]
+                newest_first = sorted(listed, key=lambda one: one.written_at, reverse=True)
+                newest_first.sort(key=lambda one: (one.key.encode(), not one.latest))
+                yield newest_first
+
+    def _listed(self, entry: dict, marker: bool) -> StoredVersion:
+        return StoredVersion(
+            store=self.name,
+            key=entry["Key"],
+            version=entry["VersionId"],
+            bytes=entry.get("Size", 0),
+            written_at=entry["LastModified"],
+            latest=entry["IsLatest"],
+            marker=marker,
+        )
+
+    # Knowing it
+
+    def probe(self) -> list[ProbeResult]:
+        try:
+            results = [self._probe_versioning()]
+        except StorageFailed as error:
+            remedy = "请检查地址、桶名、密钥和网络；桶要由管理员建好，系统不会自己建。"
+            return [ProbeResult(name="connection", state="failed", message=str(error), remedy=remedy)]
+        return [*results, self._probe_checksum(), *probe(self, self.config.horizon_days)]
+
+    def _probe_versioning(self) -> ProbeResult:
+        with self._asking():
+            versioning = self.client.get_bucket_versioning(Bucket=self.bucket).get("Status")
+        try:
+            with self._asking():
+                reply = self.client.get_object_lock_configuration(Bucket=self.bucket)
+            locking = reply.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled")
+        except StorageFailed as error:
+            if error.kind not in ("missing", "unsupported"):
+                raise
+            locking = None
+        if versioning == "Enabled" and locking == "Enabled":
+            return ProbeResult(name="versioning", state="ok", message="桶已开启版本控制和对象锁定。")
+        message = "桶没有开启版本控制。" if versioning != "Enabled" else "桶没有开启对象锁定（Object Lock）。"
+        remedy = "对象锁定要在建桶时开启，请新建一个桶并改设置。"
+        return ProbeResult(name="versioning", state="failed", message=message, remedy=remedy)
+
+    def _probe_checksum(self) -> ProbeResult:
+        """A put whose Content-MD5 is wrong must be refused; if it is taken, it is taken away again."""
+        key = "_probe/checksum"
+        try:
+            with self._asking(key):
+                wrong = {"Bucket": self.bucket, "Key": key, "Body": b"probe", "ContentMD5": _md5(b"other")}
+                reply = self.client.put_object(**wrong)
+            if version := reply.get("VersionId"):
+                self.remove(key, version)
+        except StorageFailed as error:
+            if error.kind == "changed":
+                return ProbeResult(name="checksum", state="ok", message="传输中损坏的内容会被拒收。")
+            return ProbeResult(name="checksum", state="failed", message=str(error), remedy="请检查写入权限。")
+        message = "存储不核对 Content-MD5，传输中损坏的内容也会收下。"
+        remedy = "系统写入后会读回核对，不致漏过；仍建议换用会核对的存储。"
+        return ProbeResult(name="checksum", state="warning", message=message, remedy=remedy)
+
+    def describe(self) -> dict:
+        return {
+            "name": self.name,
+            "kind": "s3",
+            "where": f"{self.config.endpoint_url or 'AWS'} {self.bucket}",
+            "region": self.config.region,
+            "limits": ["GOVERNANCE 锁可由有特权的账号解除", "远期锁定是否可靠以探测结果为准"],
+        }
+
+    # Inside
+
+    def _check_version(self, key: str, version: str) -> None:
+        base.check_key(self.name, key)
+        if not version:
+            raise failed(self.name, "missing", f"没有给出“{key}”的版本号。")
+
+    @contextmanager
+    def _asking(self, key: str = "", version: str = "", *, protecting: bool = False) -> Iterator[None]:
+        """Turn whatever boto3 raises into one StorageFailed. `protecting`: a refusal may mean that the object
+        is locked, which the server's own words do not tell apart from a lack of rights."""
+        try:
+            yield
+        except StorageFailed:
+            raise
+        except Exception as error:
+            failure = self._as_failure(error, key)
+            if failure is None:
+                raise
+            if protecting and failure.kind == "denied" and self._is_protected(key, version):
+                failure = failed(self.name, "locked", f"“{key}”已锁定或冻结，存储拒绝了这个操作。")
+            if failure.kind == "missing" and isinstance(error, ClientError) and self._bucket_is_missing():
+                failure = failed(self.name, "failed", f"桶“{self.bucket}”不存在，请检查桶名。")
+            raise failure from error
+
+    def _as_failure(self, error: Exception, key: str) -> StorageFailed | None:
+        explained = explain(error, key)
+        return explained and failed(self.name, *explained)
+
+    def _is_protected(self, key: str, version: str) -> bool:
+        try:
+            return self.head(key, version).protected(datetime.now(UTC))
+        except StorageFailed:
+            return False
+
+    def _bucket_is_missing(self) -> bool:
+        """A head of an absent object and of one in an absent bucket look alike; a wrong bucket name must not
+        make every object of the archive look lost."""
+        try:
+            self.client.head_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            return http_status(error) == 404
+        return False
+
+
+def _md5(block: bytes) -> str:
+    return base64.b64encode(hashlib.md5(block, usedforsecurity=False).digest()).decode()

@@ -1,0 +1,75 @@
+"""Real servers on loopback, started at most once a session by the scripts beside this file.
+
+A server whose Debian packages are missing skips its tests, and says which ones. To save the start while working
+on a test, start one by hand and name it: TEST_S3_URL=http://127.0.0.1:7480.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from archive.storage import StoreConfig
+
+HERE = Path(__file__).parent
+_bucket_number = count(1)
+
+
+def free_port(following: int = 0) -> int:
+    """A port nobody listens on, with as many free ones right behind it. Below the range from which the system
+    itself takes ports, so that no outgoing connection steps in before the server listens."""
+    for port in range(20000 + os.getpid() % 5000, 32000, following + 1):
+        if all(_is_free(port + offset) for offset in range(following + 1)):
+            return port
+    raise RuntimeError("no free port")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+@pytest.fixture(scope="session")
+def radosgw() -> StoreConfig:
+    """A running S3 server with Object Lock, as the settings of a store without a bucket."""
+    blank = StoreConfig(
+        name="radosgw",
+        access_key_id="testaccess",
+        secret_access_key="testsecret-testsecret",
+        attempts=2,
+    )
+    if url := os.environ.get("TEST_S3_URL"):
+        yield replace(blank, endpoint_url=url)
+        return
+    missing = [name for name in ("radosgw", "ceph-mon", "ceph-osd", "ceph", "curl") if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"no S3 server: {', '.join(missing)} not installed (apt-get install radosgw ceph-mon ceph-osd)")
+    script, folder = str(HERE / "radosgw.sh"), tempfile.mkdtemp(prefix="radosgw-")
+    port = free_port(following=2)
+    try:
+        subprocess.run([script, "start", folder, str(port)], check=True, stdout=subprocess.DEVNULL)
+        yield replace(blank, endpoint_url=f"http://127.0.0.1:{port}")
+    finally:
+        subprocess.run([script, "stop", folder], check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def s3_config(radosgw: StoreConfig) -> StoreConfig:
+    """Settings of a store with a new, empty bucket that has Object Lock."""
+    from archive.storage.s3_client import create_bucket
+
+    config = replace(radosgw, bucket=f"test-{os.getpid()}-{next(_bucket_number)}")
+    create_bucket(config)
+    return config
