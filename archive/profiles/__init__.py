@@ -1,0 +1,17 @@
+"""业务配置包: what each source system's business items consist of, as data.
+
+A new source system is a folder under `packs/`, never code: README.md in this folder tells how to write one. This
+package imports no models and knows no check numbers; `archive.inspection` asks it and reports.
+"""
+
+from ._case import DeclaredMaterial, Normalised, Person, Unit, declared_retention, normalise
+from ._judge import KINDS, Violation, judge, shown, waiting_reasons
+from ._loader import PACKS, load, registry
+from ._model import Condition, Dictionary, Entry, Field, Item, Material, NeedsPerson, Pack, Registry, Rule
+from ._rules import RULES
+
+__all__ = [
+    "KINDS", "PACKS", "RULES", "Condition", "DeclaredMaterial", "Dictionary", "Entry", "Field", "Item", "Material",
+    "NeedsPerson", "Normalised", "Pack", "Person", "Registry", "Rule", "Unit", "Violation", "declared_retention",
+    "judge", "load", "normalise", "registry", "shown", "waiting_reasons",
+]  # fmt: skip
