@@ -43,6 +43,7 @@ class Submission(models.Model):
     )
     reason = models.CharField("原因", max_length=300, blank=True)
     examined_at = models.DateTimeField(null=True)
+    examinations = models.PositiveSmallIntegerField("检测次数", default=0)
     pack_version = models.CharField(max_length=40, blank=True)
     report = models.CharField(max_length=120, blank=True)  # the newest full report, in the staging storage
     record_uuid = models.UUIDField(

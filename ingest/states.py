@@ -22,3 +22,7 @@ SUBMISSION_MOVES = {
 }
 OPEN = ("received", "accepted", "filed")
 """What the worker still has to do something about by itself."""
+
+
+def may_move(old: str, new: str) -> bool:
+    return new in SUBMISSION_MOVES[old]

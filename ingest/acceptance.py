@@ -1,0 +1,390 @@
+"""decide and file: what follows from an examination. Six steps, each its own transaction, each resumable:
+
+1. `decide` writes the findings and moves the submission to returned, waiting or accepted;
+2. `confirm` lets an archivist settle what only a person can;
+3. `file` makes the record in one transaction with the submission's own move to filed;
+4. `keep` writes the bytes (archive.keeping) and
+5. moves the submission to archived and empties the staging area, only when nothing is left to write;
+6. a kill between any two is taken up by the worker from the state that was committed.
+"""
+
+import hashlib
+import io
+from datetime import timedelta
+from typing import BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from archive import audit, holdings, keeping, permissions, privacy, records, stores, terms
+from archive.errors import StorageFailed, WrongState
+from archive.identifiers import new_id
+from archive.inspection.fence import Fence
+from archive.models import DigitalObject
+from archive.permissions import Actor
+from archive.records import NewObject, NewParty, NewRecord
+from ingest import receiving, staging, states
+from ingest.examination import Examined, report_of
+from ingest.models import FindingRow, Submission
+
+
+def _locked(submission_id) -> Submission:
+    return Submission.objects.select_for_update().get(pk=submission_id)
+
+
+def _move(submission: Submission, to: str) -> None:
+    if not states.may_move(submission.state, to):
+        raise WrongState(
+            what=f"信息包 {submission}",
+            state=states.SUBMISSION_STATES[submission.state],
+            verb=f"变为“{states.SUBMISSION_STATES[to]}”",
+        )
+    submission.state = to
+
+
+def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
+    """Write what was found and move the submission. Examining again replaces the rows; old reports stay."""
+    case = examined.case
+    number = Submission.objects.filter(pk=submission_id).values_list("examinations", flat=True).get() + 1
+    with transaction.atomic():
+        submission = _locked(submission_id)
+        if submission.state not in ("received", "returned", "waiting"):
+            return submission
+        report = staging.save_report(submission.pk, number, report_of(submission, examined))
+        if submission.state != "received":
+            _move(submission, "received")
+        _move(submission, examined.verdict)
+        submission.examinations = number
+        submission.report = report
+        submission.examined_at = timezone.now()
+        submission.pack_version = examined.pack_version
+        submission.fonds = examined.fonds
+        if case is not None:
+            submission.title = privacy.mask_text(case.title)[:300]
+            submission.department_name = case.department[:80]
+            submission.handled_on = case.handled_on
+        failed = [row for row in examined.findings if row.verdict == "failed"]
+        reason = failed[0].message if failed else "；".join(examined.reasons)
+        if len(failed) > 1:
+            reason = f"{reason}（共 {len(failed)} 处不通过）"
+        submission.reason = privacy.mask_text(reason)[:300]
+        if examined.verdict != "accepted":
+            submission.claimed_until = None
+        submission.save()
+        FindingRow.objects.filter(submission=submission).delete()
+        FindingRow.objects.bulk_create(
+            FindingRow(
+                submission=submission,
+                position=position,
+                check_id=row.check,
+                property=row.property,
+                verdict=row.verdict,
+                file=privacy.mask_text(row.file or "")[:400],
+                field=(row.field or "")[:120],
+                value=privacy.mask_text(row.value or "")[:300],
+                rule=row.rule[:300],
+                message=privacy.mask_text(row.message),
+            )
+            for position, row in enumerate(examined.findings)
+            if row.verdict != "passed"
+        )
+        audit.record(
+            actor=actor,
+            action=f"submission.{examined.verdict}",
+            kind="submission",
+            subject=submission.pk,
+            name=str(submission),
+            data={"reason": submission.reason, "report_number": number},
+        )
+    if examined.verdict != "accepted":
+        staging.drop_work_folder(submission.pk)
+    return submission
+
+
+def reconsider(submission_id, examined: Examined, *, actor: Actor) -> Submission:
+    """An accepted submission that a kill kept from being filed, and that is not acceptable any more."""
+    with transaction.atomic():
+        submission = _locked(submission_id)
+        if submission.state == "accepted":
+            _move(submission, "received")
+            submission.save(update_fields=["state"])
+    return decide(submission_id, examined, actor=actor)
+
+
+@transaction.atomic
+def confirm(submission_id, *, note: str, actor: Actor) -> Submission:
+    """An archivist lets a waiting submission of a confirmed-per-batch source go on: it is examined again."""
+    permissions.require(actor, "submission.confirm")
+    submission = _locked(submission_id)
+    if submission.state != "waiting":
+        raise WrongState(
+            what=f"信息包 {submission}", state=states.SUBMISSION_STATES[submission.state], verb="确认归档"
+        )
+    _move(submission, "received")
+    submission.confirmed_at, submission.confirmed_by_id = timezone.now(), actor.id
+    submission.save(update_fields=["state", "confirmed_at", "confirmed_by"])
+    audit.record(
+        actor=actor,
+        action="submission.confirmed",
+        kind="submission",
+        subject=submission.pk,
+        name=str(submission),
+        data={"note": note.strip() or "无备注"},
+    )
+    return submission
+
+
+@transaction.atomic
+def examine_again(submission_id, *, actor: Actor) -> Submission:
+    """Put a returned or waiting submission back in line, after a pack, a period or the engine changed."""
+    permissions.require(actor, "submission.examine")
+    submission = _locked(submission_id)
+    _move(submission, "received")
+    submission.save(update_fields=["state"])
+    return submission
+
+
+def file(submission_id, examined: Examined, *, actor: Actor) -> Submission:
+    """Make the record. The reference code is drawn inside, last; nothing here touches files or the network."""
+    case, package, fonds = examined.case, examined.package, examined.fonds
+    report = Submission.objects.values_list("report", flat=True).get(pk=submission_id)
+    with staging.open_blob(report) as stream:
+        report_bytes = stream.read()
+    objects = _objects(examined, report_bytes)
+    with transaction.atomic():
+        submission = _locked(submission_id)
+        if submission.state in ("filed", "archived"):
+            return submission
+        if submission.state != "accepted":
+            raise WrongState(
+                what=f"信息包 {submission}", state=states.SUBMISSION_STATES[submission.state], verb="归档"
+            )
+        department = holdings.department(fonds, case.department, actor=actor)
+        earlier = (
+            Submission.objects.filter(source=submission.source, business_no=submission.business_no)
+            .filter(state__in=["filed", "archived"])
+            .exists()
+        )
+        relates = [(row["business_no"], row["relation"]) for row in package.submission.get("relates") or ()]
+        if earlier and not any(number == submission.business_no for number, _ in relates):
+            relates.append((submission.business_no, "更正"))
+        insurance = terms.INSURANCE_CODES[case.insurance]
+        new = NewRecord(
+            id=submission.record_uuid,
+            fonds=fonds,
+            title=case.title,
+            formed_on=case.handled_on,
+            retention=examined.retention,
+            retention_key=examined.period.key,
+            provisional=examined.period.provisional,
+            source=submission.source,
+            item=submission.item,
+            item_title=case.item.title,
+            business_no=submission.business_no,
+            business_revision=submission.revision,
+            category="ZY" if case.stage else "RS",
+            stage=terms.STAGE_CODES.get(case.stage, ""),
+            insurance=insurance,
+            insurances=tuple(terms.INSURANCE_CODES[name] for name in case.insurances),
+            department=department,
+            security=terms.SECURITY_CODES.get(case.security or "", terms.DEFAULT_SECURITY),
+            responsible=case.responsible,
+            document_no=case.document_no,
+            handed_in_by=submission.received_by_id,
+            package_sha256=submission.blob_sha256,
+            content_digest=submission.content_digest,
+            description={
+                "fields": dict(case.fields),
+                "lines": [dict(line) for line in case.lines],
+                "process": package.submission.get("process") or [],
+                "system": package.submission.get("system") or {},
+            },
+            personal=frozenset(case.personal_fields),
+            relates=tuple(relates),
+            objects=objects,
+            parties=_parties(case),
+        )
+        record = records.create(new, actor=actor, store_names=list(stores.configured()))
+        _move(submission, "filed")
+        submission.record = record
+        submission.reason = ""
+        if _is_sampled(submission):
+            submission.sampled_on = timezone.localdate()
+        submission.save()
+    return submission
+
+
+def _is_sampled(submission: Submission) -> bool:
+    """The daily sample: by a digest of the id, so nobody can choose what is looked at."""
+    draw = int(hashlib.sha256(submission.pk.bytes).hexdigest()[:8], 16) % 100
+    return draw < settings.SAMPLE_PERCENT
+
+
+def _objects(examined: Examined, report: bytes) -> tuple[NewObject, ...]:
+    package, objects, seen = examined.package, [], set()
+    for material in examined.case.materials:
+        for declared in material.files:
+            path = declared["path"]
+            if path in seen or path not in package.files:
+                continue
+            seen.add(path)
+            objects.append(
+                _original(
+                    package.files[path],
+                    material=material.name,
+                    material_code=material.code,
+                    is_original=declared.get("original", True) is not False,
+                    is_sealed=bool(declared.get("sealed")),
+                    is_signed=bool(declared.get("signed")),
+                    copies=declared.get("copies") or 1,
+                )
+            )
+    objects += [_original(item) for path, item in sorted(package.files.items()) if path not in seen]
+    for name in ("submission.json", "submission.json.p7s"):
+        tag = examined.facts["tags"].get(name)
+        if tag:
+            objects.append(
+                _beside("submission", name, tag, "application/json" if name.endswith("n") else "", True)
+            )
+    measured = {
+        "bytes": len(report),
+        "sha256": hashlib.sha256(report).hexdigest(),
+        "sm3": hashlib.new("sm3", report).hexdigest(),
+    }
+    objects.append(_beside("report", "examination-report.json.gz", measured, "application/gzip", False))
+    return tuple(objects)
+
+
+def _original(measured, **declared) -> NewObject:
+    return NewObject(
+        id=new_id(),
+        role="original",
+        path=measured.path,
+        bytes=measured.bytes,
+        sha256=measured.sha256,
+        sm3=measured.sm3,
+        mime=measured.mime or "",
+        puid=measured.puid or "",
+        format=measured.format or "",
+        pages=measured.pages,
+        text=measured.text,
+        **declared,
+    )
+
+
+def _beside(role: str, path: str, measured: dict, mime: str, cipher: bool) -> NewObject:
+    return NewObject(
+        id=new_id(),
+        role=role,
+        path=path,
+        bytes=measured["bytes"],
+        sha256=measured["sha256"],
+        sm3=measured["sm3"],
+        mime=mime,
+        is_original=role == "submission",
+        cipher=cipher,
+    )
+
+
+def _parties(case) -> tuple[NewParty, ...]:
+    """The unit, the persons, and whoever the lines of a form name; each once."""
+    parties: dict[tuple, NewParty] = {}
+    if case.unit is not None and case.unit.name:
+        parties["unit", case.unit.name] = NewParty(
+            kind="unit", name=case.unit.name, uscc=case.unit.uscc, own_no=case.unit.unit_no
+        )
+    for person in case.persons:
+        parties["person", person.name, person.id_no] = NewParty(
+            kind="person",
+            name=person.name,
+            id_type=person.id_type,
+            id_no=person.id_no,
+            own_no=person.personal_no,
+        )
+    name, number = (case.item.with_role(role, line=True) for role in ("name", "idno"))
+    if name is not None:
+        for line in case.lines[:5000]:
+            who = str(line.get(name.label) or "").strip()
+            no = privacy.normal_number(str(line.get(number.label) or "")) if number else ""
+            if who:
+                parties.setdefault(("person", who, no), NewParty(kind="person", name=who, id_no=no))
+    return tuple(parties.values())
+
+
+def keep(submission_id, fence: Fence, *, actor: Actor) -> Submission:
+    """Write the bytes of a filed submission; when nothing is left, it is archived and the staging area emptied."""
+    submission = Submission.objects.select_related("record").get(pk=submission_id)
+    if submission.state != "filed":
+        return submission
+    source = _Staged(submission, fence)
+    if not keeping.keep(submission.record_id, source.open, actor=actor):
+        Submission.objects.filter(pk=submission.pk, state="filed").update(
+            claimed_until=timezone.now() + timedelta(seconds=15)
+        )
+        return submission
+    blob = submission.blob
+    with transaction.atomic():
+        submission = _locked(submission_id)
+        if submission.state != "filed":
+            return submission
+        _move(submission, "archived")
+        submission.blob, submission.claimed_until = "", None
+        submission.save(update_fields=["state", "blob", "claimed_until"])
+    # Every copy is proven: what was staged is no longer evidence. A kill here leaves blobs for the sweep.
+    staging.drop(blob)
+    staging.drop_work_folder(submission.pk)
+    return submission
+
+
+class _Staged:
+    """The staged bytes of a submission's objects, from the work folder; unpacked again when that is gone."""
+
+    def __init__(self, submission: Submission, fence: Fence) -> None:
+        self.submission, self.fence, self.root = submission, fence, None
+
+    def open(self, item: DigitalObject) -> BinaryIO:
+        if item.role == "report":
+            with staging.open_blob(self.submission.report) as stream:
+                return io.BytesIO(stream.read())
+        path = privacy.decrypt(item.sealed_path) if item.sealed_path else item.path
+        try:
+            return (self._root() / path).open("rb")
+        except OSError:
+            raise StorageFailed(
+                store="暂存", kind="missing", reason=f"暂存的“{item.path}”不见了，请管理员检查暂存目录。"
+            ) from None
+
+    def _root(self):
+        if self.root is None:
+            folder = staging.work_folder(self.submission.pk)
+            tops = [p.parent for p in (*folder.glob("submission.json"), *folder.glob("*/submission.json"))]
+            if not tops:
+                receiving.unpack(self.submission.pk, self.submission.blob, self.fence)
+                tops = [
+                    p.parent for p in (*folder.glob("submission.json"), *folder.glob("*/submission.json"))
+                ]
+            if not tops:
+                raise StorageFailed(store="暂存", kind="missing", reason="暂存的信息包不能再次打开。")
+            self.root = tops[0]
+        return self.root
+
+
+@transaction.atomic
+def sample_seen(submission_id, *, verdict: str, actor: Actor) -> Submission:
+    """An archivist looked at a sampled record and says what he found ("" = in order)."""
+    permissions.require(actor, "submission.sample")
+    submission = _locked(submission_id)
+    if submission.sampled_on is None or submission.sample_seen_at is not None:
+        raise WrongState(what=f"信息包 {submission}", state="不在待抽查之列", verb="抽查")
+    submission.sample_seen_at, submission.sample_verdict = timezone.now(), verdict.strip()[:200]
+    submission.save(update_fields=["sample_seen_at", "sample_verdict"])
+    audit.record(
+        actor=actor,
+        action="submission.sampled",
+        kind="submission",
+        subject=submission.pk,
+        name=str(submission),
+        data={"verdict": verdict.strip() or "无误"},
+    )
+    return submission

@@ -1,0 +1,230 @@
+"""examine: open the package in the fence, measure it, run every check, and say what follows. Writes no rows.
+
+The answer is one value: all findings (passed ones too), the case read through its item, the period, and the
+verdict: `failed` beats `waiting` beats `accepted`. `acceptance` turns it into states.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from archive import determinations, inspection, periods, privacy, profiles
+from archive.errors import StorageFailed
+from archive.inspection import Finding, Package
+from archive.inspection.fence import Fence
+from archive.models import DigitalObject, Fonds, Record, RecordParty, SourceSystem
+from ingest import receiving
+from ingest.models import Submission
+
+ENGINE = "1"
+"""Raised when a check's meaning changes, so that reports tell which engine wrote them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    package: Package
+    findings: tuple[Finding, ...]
+    verdict: str  # returned | waiting | accepted
+    reasons: tuple[str, ...] = ()  # why it waits
+    case: Any = None  # profiles.Normalised
+    fonds: Fonds | None = None
+    period: determinations.Period | None = None
+    retention: str | None = None
+    facts: dict = field(default_factory=dict)
+
+    @property
+    def pack_version(self) -> str:
+        pack = self.package.pack
+        return f"{pack.source}/{pack.version}" if pack else ""
+
+
+def examine(submission: Submission, fence: Fence) -> Examined:
+    """Raises StorageFailed when the staged bytes are gone: that is the system's fault, not the package's."""
+    facts = receiving.unpack(submission.pk, submission.blob, fence)
+    if not facts.get("readable"):
+        reason = facts.get("refusal") or facts.get("crashed") or "信息包不能打开"
+        finding = Finding(check="GD-1-13", property="authenticity", verdict="failed", message=f"{reason}。")
+        empty = Package(root=None, submission=None)
+        return Examined(package=empty, findings=(finding,), verdict="returned", facts=facts)
+    package = inspection.measured(facts, fence, clamd=settings.CLAMD_URL or None)
+    package.today = timezone.localdate()
+    findings: list[Finding] = []
+    case = fonds = period = None
+    retention = None
+    if package.submission is not None:
+        structure = inspection.structure_findings(package.submission)
+        findings += structure
+        if not any(row.verdict == "failed" for row in structure):
+            package.pack, package.item, unknown = _profile(package.submission)
+            findings += unknown
+    if package.item is not None:
+        case = profiles.normalise(package.item, package.submission)
+        fonds, missing = _fonds(case, submission)
+        findings += missing
+        package.facts["duplicates"] = _duplicates(case, package, submission)
+        period = determinations.resolve(
+            package.item.schedule_classes, f"item:{package.item.source}/{package.item.code}", case.handled_on
+        )
+        retention, said = _retention(period, case)
+        findings += said
+    findings += inspection.run(package)
+    return _judged(submission, package, findings, case, fonds, period, retention, facts)
+
+
+def _judged(submission, package, findings, case, fonds, period, retention, facts) -> Examined:
+    reasons: list[str] = []
+    failed = any(row.verdict == "failed" for row in findings) or case is None
+    if not failed:
+        if retention is None:
+            reasons.append(period.reason)
+        for reason in profiles.waiting_reasons(case):
+            findings.append(_finding("X-needs-person", "integrity", "manual", reason, rule="须由人判断"))
+            reasons.append(reason)
+        unscanned = [row for row in findings if row.check == "GD-4-2" and row.verdict == "not-run"]
+        if settings.REQUIRE_SCAN and unscanned:
+            reasons.append("病毒扫描没有完成，本单位规定未扫描的不得归档。")
+        source = SourceSystem.objects.filter(code=submission.source).first()
+        if source and source.confirm_per_batch and submission.confirmed_at is None:
+            reasons.append("该来源设为逐批确认，等待档案员确认归档。")
+    verdict = "returned" if failed else "waiting" if reasons else "accepted"
+    return Examined(
+        package=package,
+        findings=tuple(findings),
+        verdict=verdict,
+        reasons=tuple(reasons),
+        case=case,
+        fonds=fonds,
+        period=period,
+        retention=retention,
+        facts=facts,
+    )
+
+
+def _profile(declared: dict) -> tuple[Any, Any, list[Finding]]:
+    source, item_code = declared["source"], declared["item"]
+    pack = profiles.registry().pack(source, date.fromisoformat(declared["handled_on"]))
+    if pack is None:
+        known = "、".join(profiles.registry().sources())
+        message = f"来源系统“{source}”没有业务配置包（已有：{known}）。请核对 source，或请管理员装入配置包。"
+        return (
+            None,
+            None,
+            [_finding("X-source", "integrity", "failed", message, field="source", value=source)],
+        )
+    item = pack.item(item_code)
+    if item is None:
+        message = f"来源系统“{source}”没有业务事项“{item_code}”。请核对 item。"
+        return pack, None, [_finding("X-item", "integrity", "failed", message, field="item", value=item_code)]
+    return pack, item, []
+
+
+def _fonds(case: Any, submission: Submission) -> tuple[Fonds | None, list[Finding]]:
+    code = case.fonds or submission.default_fonds
+    if not code:
+        message = "信息包没有写全宗号（fonds），接收时也没有指定默认全宗。请补上全宗号后重新移交。"
+        return None, [_finding("X-fonds", "integrity", "failed", message, field="fonds")]
+    fonds = Fonds.objects.filter(code=code).first()
+    if fonds is None:
+        message = f"全宗“{code}”不存在。请核对全宗号，或请档案负责人先设立全宗。"
+        return None, [_finding("X-fonds", "integrity", "failed", message, field="fonds", value=code)]
+    source = SourceSystem.objects.filter(code=case.item.source).first()
+    if source is not None:
+        allowed = set(source.fonds.values_list("pk", flat=True))
+        if allowed and fonds.pk not in allowed:
+            message = f"来源系统“{source.code}”只获准交入其他全宗，不能交入“{code}”。"
+            return fonds, [_finding("X-fonds", "integrity", "failed", message, field="fonds", value=code)]
+    return fonds, []
+
+
+def _retention(period: determinations.Period, case: Any) -> tuple[str | None, list[Finding]]:
+    """What the business system says is never silently replaced and never shortens (submission format)."""
+    if period.retention is None:
+        message = f"{period.reason}判定之前，字节已收存并核对，信息包等待。"
+        return None, [_finding("X-retention", "integrity", "manual", message, rule="保管期限待定")]
+    if case.retention is None or case.retention == period.retention:
+        return period.retention, []
+    if periods.shorter(period.retention, case.retention):
+        message = f"业务系统写的保管期限{case.retention}长于期限表的{period.retention}，按较长的{case.retention}归档。"
+        kept = case.retention
+    else:
+        message = f"业务系统写的保管期限{case.retention}短于期限表的最低期限{period.retention}，按{period.retention}归档。"
+        kept = period.retention
+    return kept, [
+        _finding("X-retention", "integrity", "warning", message, field="retention", value=case.retention)
+    ]
+
+
+def _duplicates(case: Any, package: Package, submission: Submission) -> list[dict]:
+    """What the archive already holds of the same: files by digest, the same case of the same person. Warnings."""
+    found: list[dict] = []
+    digests = {measured.sha256: path for path, measured in package.files.items()}
+    rows = DigitalObject.objects.filter(sha256__in=list(digests), role="original").exclude(
+        record__source=submission.source, record__business_no=submission.business_no
+    )
+    for sha256, code in rows.values_list("sha256", "record__reference_code")[:20]:
+        found.append({"kind": "digest", "file": digests[sha256], "reference_code": code})
+    tokens = [privacy.number_token(person.id_no) for person in case.persons if person.id_no]
+    if tokens:
+        same = (
+            RecordParty.objects.filter(
+                id_token__in=tokens,
+                record__source=case.item.source,
+                record__item=case.item.code,
+                record__formed_on=case.handled_on,
+            )
+            .exclude(record__business_no=submission.business_no)
+            .values_list("record__reference_code", "id_shown")[:20]
+        )
+        found += [{"kind": "person", "reference_code": code, "value": shown} for code, shown in same]
+    return found
+
+
+def _finding(check: str, property: str, verdict: str, message: str, **more: Any) -> Finding:
+    return Finding(check=check, property=property, verdict=verdict, message=message, **more)
+
+
+def report_of(submission: Submission, examined: Examined) -> dict:
+    """The full report as it lies beside the bytes. Masked: it may be read by whoever may see the submission."""
+    return {
+        "format": "examination-report/1",
+        "engine": ENGINE,
+        "pack": examined.pack_version,
+        "examined_at": timezone.localtime().isoformat(timespec="seconds"),
+        "stage": "归档",
+        "submission": {
+            "id": str(submission.pk),
+            "source": submission.source,
+            "item": submission.item,
+            "business_no": submission.business_no,
+            "revision": submission.revision,
+            "package_sha256": submission.blob_sha256,
+            "package_sm3": submission.blob_sm3,
+            "content_digest": submission.content_digest,
+        },
+        "verdict": examined.verdict,
+        "reasons": list(examined.reasons),
+        "findings": [finding.as_dict() for finding in examined.findings],
+        "files": [
+            {
+                "path": privacy.mask_text(item.path),
+                "bytes": item.bytes,
+                "sha256": item.sha256,
+                "sm3": item.sm3,
+                "puid": item.puid,
+                "format": item.format,
+                "pages": item.pages,
+            }
+            for item in examined.package.files.values()
+        ],
+    }
+
+
+def taken_case(submission: Submission) -> Record | None:
+    """The record this very submission became, after a kill between filing and its own row."""
+    return Record.objects.filter(pk=submission.record_uuid).first()
+
+
+__all__ = ["Examined", "StorageFailed", "examine", "report_of", "taken_case"]

@@ -1,0 +1,23 @@
+"""What one may do with submissions, and how the ledger says it. `config.assembly` puts both tables together."""
+
+from archive.permissions import action
+
+TABLE = {
+    "submission.hand_in": action("移交信息包", "archivist", "window", "manager", "clerk"),
+    "submission.read": action("查看移交与检测", "archivist", "window", "manager", "clerk", "inspector"),
+    "submission.examine": action("重新检测", "archivist", "manager"),
+    "submission.confirm": action("确认归档", "archivist", "manager"),
+    "submission.sample": action("抽查归档件", "archivist", "manager"),
+}
+
+SENTENCES = {
+    "submission.received": "接收信息包（{channel}，{bytes} 字节）",
+    "submission.refused": "{reason}",
+    "submission.superseded": "被修订 {revision} 取代",
+    "submission.examined": "检测：{verdict}",
+    "submission.returned": "退回：{reason}",
+    "submission.waiting": "待处理：{reason}",
+    "submission.accepted": "检测通过，可以归档",
+    "submission.confirmed": "确认归档：{note}",
+    "submission.sampled": "抽查：{verdict}",
+}

@@ -1,0 +1,246 @@
+"""receive: bytes first, then the row; the same package twice is one submission.
+
+A package is staged whole and digested on the way, opened once in the fenced child to learn its name, and only then
+gets a row. What cannot be read as a package, or whose name is taken by other content, is refused and kept as
+evidence. A kill before the row leaves a blob without a row: `sweep` removes it after a day; the sender, who got no
+answer, sends again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from django.core.files.storage import storages
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from archive import audit, privacy
+from archive.identifiers import new_id
+from archive.inspection.fence import Fence
+from archive.permissions import Actor, require
+from ingest import staging, states
+from ingest.models import Submission
+
+LEASE = timedelta(minutes=15)
+"""How long a submission belongs to the process that works on it; then a sweep takes it up again."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """`duplicate`: the submission is the first one; nothing was changed."""
+
+    submission: Submission
+    duplicate: bool = False
+
+
+def receive_path(path: Path, *, actor: Actor, fence: Fence, **details: Any) -> Received:
+    """A zip file or bag folder on this machine. Details as for `_receive`."""
+    submission_id = new_id()
+    return _receive(
+        submission_id, staging.stage_path(submission_id, path), path.name, actor=actor, fence=fence, **details
+    )
+
+
+def receive_stream(stream: BinaryIO, name: str, *, actor: Actor, fence: Fence, **details: Any) -> Received:
+    """A zip as it comes in over a connection."""
+    submission_id = new_id()
+    blob = staging.stage_stream(submission_id, stream)
+    return _receive(submission_id, blob, name, actor=actor, fence=fence, **details)
+
+
+def _receive(
+    submission_id: UUID,
+    blob: staging.Blob,
+    name: str,
+    *,
+    actor: Actor,
+    fence: Fence,
+    channel: str,
+    default_fonds: str = "",
+    batch_no: str = "",
+) -> Received:
+    require(actor, "submission.hand_in")
+    facts = unpack(submission_id, blob.name, fence)
+    declared = facts.get("submission") if isinstance(facts.get("submission"), dict) else {}
+    source, business_no, revision = name_of(declared)
+    new = Submission(
+        id=submission_id,
+        channel=channel,
+        arrived_as=privacy.mask_text(name)[:300],
+        received_at=timezone.now(),
+        received_by_id=actor.id,
+        blob=blob.name,
+        blob_bytes=blob.bytes,
+        blob_sha256=blob.sha256,
+        blob_sm3=blob.sm3,
+        batch_no=batch_no[:80],
+        source=source,
+        item=text_of(declared.get("item"), 60),
+        business_no=business_no,
+        revision=revision,
+        content_digest=content_digest(declared, facts) if facts.get("readable") else "",
+        default_fonds=default_fonds,
+        claimed_until=timezone.now() + LEASE,
+    )
+    try:
+        if not facts.get("readable"):
+            reason = facts.get("refusal") or facts.get("crashed") or "不是可读的信息包"
+            return _refused(new, f"拒收：{reason}。原包已留存备查，请重新打包后再交。", actor=actor)
+        return _named(new, actor=actor)
+    except BaseException:
+        staging.drop_work_folder(submission_id)
+        raise
+
+
+def _named(new: Submission, *, actor: Actor) -> Received:
+    """Give the package its row under its name, or say what already has that name."""
+    for _ in range(3):  # another process may take the same name between looking and writing
+        try:
+            with transaction.atomic():
+                return _place(new, actor=actor)
+        except IntegrityError:
+            continue
+    raise RuntimeError("the name of a submission kept being taken")
+
+
+def _place(new: Submission, *, actor: Actor) -> Received:
+    if not new.business_no:
+        first = (
+            Submission.objects.filter(content_digest=new.content_digest, business_no="")
+            .exclude(state="refused")
+            .order_by("id")
+            .first()
+        )
+        return _duplicate(new, first) if first else _row(new, actor=actor)
+    same_case = list(
+        Submission.objects.select_for_update()
+        .filter(source=new.source, business_no=new.business_no)
+        .exclude(state="refused")
+        .order_by("revision")
+    )
+    taken = next((other for other in same_case if other.revision == new.revision), None)
+    if taken:
+        if taken.content_digest == new.content_digest:
+            return _duplicate(new, taken)
+        return _refused(
+            new,
+            f"拒收：{new.source}/{new.business_no} 修订 {new.revision} 已经收过，内容不同。"
+            "原包已留存备查；内容确有更正时请以更高的修订号（revision）重新移交。",
+            actor=actor,
+        )
+    higher = next((other for other in same_case if other.revision > new.revision), None)
+    if higher:
+        return _refused(
+            new,
+            f"拒收：{new.source}/{new.business_no} 已收到更高的修订 {higher.revision}，"
+            f"不再受理修订 {new.revision}。原包已留存备查。",
+            actor=actor,
+        )
+    received = _row(new, actor=actor)
+    for other in same_case:
+        if "superseded" in states.SUBMISSION_MOVES[other.state]:
+            other.state, other.superseded_by, other.claimed_until = "superseded", received.submission, None
+            other.save(update_fields=["state", "superseded_by", "claimed_until"])
+            audit.record(
+                actor=actor,
+                action="submission.superseded",
+                kind="submission",
+                subject=other.pk,
+                name=str(other),
+                data={"revision": new.revision},
+            )
+    return received
+
+
+def _row(new: Submission, *, actor: Actor) -> Received:
+    new.save(force_insert=True)
+    audit.record(
+        actor=actor,
+        action="submission.received",
+        kind="submission",
+        subject=new.pk,
+        name=str(new),
+        data={"channel": new.get_channel_display(), "bytes": new.blob_bytes, "sha256": new.blob_sha256},
+    )
+    return Received(new)
+
+
+def _duplicate(new: Submission, first: Submission) -> Received:
+    """The same again: nothing is kept of it, the first one answers."""
+    transaction.on_commit(lambda: (staging.drop(new.blob), staging.drop_work_folder(new.pk)))
+    return Received(first, duplicate=True)
+
+
+def _refused(new: Submission, reason: str, *, actor: Actor) -> Received:
+    with transaction.atomic():
+        first = Submission.objects.filter(blob_sha256=new.blob_sha256, state="refused").order_by("id").first()
+        if first and first.reason == reason[:300]:
+            return _duplicate(new, first)
+        new.state, new.reason, new.claimed_until = "refused", reason[:300], None
+        new.examined_at = new.received_at
+        new.save(force_insert=True)
+        audit.record(
+            actor=actor,
+            action="submission.refused",
+            kind="submission",
+            subject=new.pk,
+            name=str(new) if new.business_no else new.arrived_as,
+            data={"reason": reason[:300], "sha256": new.blob_sha256},
+        )
+    staging.drop_work_folder(new.pk)
+    return Received(new)
+
+
+def unpack(submission_id: UUID, blob: str, fence: Fence) -> dict:
+    """Unpack the staged blob into the fresh work folder, in the fenced child. Facts of `probes.unpacking.unpack`."""
+    folder = staging.fresh_work_folder(submission_id)
+    with staging.local_copy(submission_id, blob) as path:
+        return fence.call("unpack", source=str(path), destination=str(folder), seconds=120)
+
+
+def text_of(value: object, limit: int) -> str:
+    """A declared value as a row may hold it: a string, cut; anything else is ""."""
+    return value.strip()[:limit] if isinstance(value, str) and "\0" not in value else ""
+
+
+def name_of(declared: dict) -> tuple[str, str, int]:
+    """(source, business_no, revision) as declared, or ("", "", 1) where they cannot name a submission: such a
+    package is examined and returned."""
+    source, business_no = text_of(declared.get("source"), 31), text_of(declared.get("business_no"), 121)
+    revision = declared.get("revision", 1)
+    legal = isinstance(revision, int) and not isinstance(revision, bool) and 1 <= revision <= 1_000_000
+    if not source or not business_no or len(source) > 30 or len(business_no) > 120 or not legal:
+        return "", "", 1
+    return source, business_no, revision
+
+
+def content_digest(declared: dict, facts: dict) -> str:
+    """What makes two packages the same: submission.json less system.exported_at, and the payload's digests."""
+    compared = dict(declared)
+    if isinstance(compared.get("system"), dict):
+        compared["system"] = {k: v for k, v in compared["system"].items() if k != "exported_at"}
+    payload = sorted((path, measured["sha256"]) for path, measured in facts["files"].items())
+    text = json.dumps([compared, payload], ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sweep(*, older_than: timedelta = timedelta(days=1), say: Callable[[str], None] = lambda _: None) -> int:
+    """Remove staged blobs and work folders that no row speaks of. Returns how many blobs went."""
+    storage, removed = storages["staging"], 0
+    limit = timezone.now() - older_than
+    try:
+        _, names = storage.listdir("submissions")
+    except FileNotFoundError:
+        return 0
+    for name in names:
+        full = f"submissions/{name}"
+        if storage.get_modified_time(full) < limit and not Submission.objects.filter(blob=full).exists():
+            storage.delete(full)
+            removed += 1
+            say(full)
+    return removed
