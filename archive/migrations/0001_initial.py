@@ -85,9 +85,8 @@ class Migration(migrations.Migration):
                 ('root', models.CharField(max_length=64)),
                 ('previous', models.CharField(blank=True, max_length=64)),
                 ('digest', models.CharField(max_length=64)),
-                ('store', models.CharField(max_length=40)),
                 ('key', models.CharField(max_length=200)),
-                ('version', models.CharField(max_length=120)),
+                ('copies', models.JSONField(default=dict)),
             ],
             options={
                 'verbose_name': '封存',

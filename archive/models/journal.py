@@ -90,9 +90,8 @@ class Seal(models.Model):
     root = models.CharField(max_length=64)
     previous = models.CharField(max_length=64, blank=True)
     digest = models.CharField(max_length=64)
-    store = models.CharField(max_length=40)
     key = models.CharField(max_length=200)
-    version = models.CharField(max_length=120)
+    copies = models.JSONField(default=dict)  # store name → version of the sealed file there
 
     class Meta:
         verbose_name = verbose_name_plural = "封存"
