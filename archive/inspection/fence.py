@@ -57,7 +57,7 @@ class Fence:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def call(self, name: str, *, seconds: float | None = None, **arguments: object) -> dict:
+    def call(self, name: str, /, *, seconds: float | None = None, **arguments: object) -> dict:
         """The answer of probe `name`, or `{"crashed": sentence}`. `seconds` overrides the time limit."""
         seconds = seconds or self.limits.seconds
         with self._lock:

@@ -1,0 +1,167 @@
+"""Prepare a package or a plain file for the checks, and run them: the engine of `examine` and of `ingest`.
+
+`prepare` opens everything in the fence and answers with a `Package`; `examine` runs the checks on it and says
+accept, flag or reject. Nothing is stored and no exception leaks for bad input.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from . import base, checks
+from .base import MeasuredFile, Package
+from .clamd import Clamd
+from .fence import Fence
+
+SECONDS_PER_BYTE = 1 / (20 * 1024 * 1024)
+"""What unpacking and digesting may take besides the fence's own limit."""
+
+
+def prepare(
+    path: Path | str,
+    fence: Fence,
+    workdir: Path | str,
+    *,
+    clamd: Clamd | None = None,
+    today: date | None = None,
+    facts: dict[str, Any] | None = None,
+    limits: dict[str, int] | None = None,
+) -> Package:
+    """The package at `path` (zip or folder), unpacked below `workdir`, every payload file measured and probed.
+
+    Always a Package with a root. When it is no readable package, `bag["readable"]` is False and
+    `bag["refusal"]` says why; the check GD-1-13 then fails. `submission` is None when there is none, or when it
+    cannot be read (`bag["submission_fault"]`; GD-3-1 fails). The caller fills in `pack` and `item`, removes
+    `workdir` when the checks have run, and may override the unpacking limits of `probes/unpacking.py`.
+    """
+    path, workdir = Path(path), Path(workdir)
+    bag = fence.call(
+        "unpack",
+        source=str(path),
+        destination=str(_folder(workdir, "bag")),
+        limits=limits,
+        seconds=_time(fence, path),
+    )
+    if "crashed" in bag:
+        bag = {"readable": False, "refusal": f"解包没有完成（{bag['crashed']}）"}
+    package = Package(
+        root=Path(bag.get("root") or workdir),
+        submission=bag.pop("submission", None),
+        bag=bag,
+        today=today,
+        facts=_facts(facts, clamd),
+    )
+    for number, (name, measured) in enumerate(sorted(bag.pop("files", {}).items())):
+        extract_to = _folder(workdir, f"attachments-{number}") if clamd else None
+        package.files[name] = _probe(fence, package.root / name, name, measured, extract_to)
+    return package
+
+
+def prepare_file(
+    path: Path | str,
+    fence: Fence,
+    workdir: Path | str,
+    *,
+    clamd: Clamd | None = None,
+    facts: dict | None = None,
+) -> Package:
+    """A plain file as a Package without root, under its own name."""
+    path = Path(path)
+    package = Package(root=None, submission=None, facts=_facts(facts, clamd))
+    measured = fence.call("measure", path=str(path), seconds=_time(fence, path))
+    extract_to = _folder(Path(workdir), "attachments") if clamd else None
+    package.files[path.name] = _probe(fence, path, path.name, measured, extract_to)
+    return package
+
+
+def examine(
+    path: Path | str,
+    fence: Fence,
+    *,
+    clamd: Clamd | None = None,
+    today: date | None = None,
+    load: Callable[[Package], None] | None = None,
+    stage: str = "归档",
+    all_findings: bool = False,
+) -> dict[str, Any]:
+    """`{"path", "verdict", "pdfa", "puid", "findings"}` of a package or a plain file; nothing is kept.
+
+    `load` may fill in `pack` and `item` of a package that has a submission. `findings` leaves out what passed,
+    unless `all_findings`.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory(prefix="examine-") as workdir:
+        if not os.path.isfile(path) and not os.path.isdir(path):
+            package, findings = None, [_unreadable(f"{path.name}：没有这个文件或文件夹，或没有读取权限")]
+        else:
+            as_bag = fence.call("looks_like_bag", path=str(path)).get("bag", False)
+            if as_bag:
+                package = prepare(path, fence, workdir, clamd=clamd, today=today)
+                if load is not None and package.submission is not None:
+                    load(package)
+            else:
+                package = prepare_file(path, fence, workdir, clamd=clamd)
+            findings = checks.run(package, stage=stage)
+    file = next(iter(package.files.values()), None) if package and package.root is None else None
+    return {
+        "path": str(path),
+        "verdict": verdict(findings),
+        "pdfa": None,  # a flavour stands here only when a validator confirmed it
+        "puid": file.puid if file else None,
+        "findings": [f.as_dict() for f in findings if all_findings or f.verdict != "passed"],
+    }
+
+
+def verdict(findings: list[base.Finding]) -> str:
+    """reject = anything failed; flag = a warning, or a person is needed; not-run does not count."""
+    verdicts = {finding.verdict for finding in findings}
+    if "failed" in verdicts:
+        return "reject"
+    return "flag" if verdicts & {"warning", "manual"} else "accept"
+
+
+def _probe(fence: Fence, path: Path, name: str, measured: dict, extract_to: Path | None) -> MeasuredFile:
+    probe = fence.call("probe", path=str(path), name=name, extract_to=str(extract_to) if extract_to else None)
+    return MeasuredFile(
+        path=name,
+        bytes=measured.get("bytes", 0),
+        sha256=measured.get("sha256", ""),
+        sm3=measured.get("sm3", ""),
+        puid=probe.get("puid"),
+        format=probe.get("format"),
+        mime=probe.get("mime"),
+        pages=probe.get("pages"),
+        text=probe.pop("text", ""),
+        probe=probe,
+        location=path,
+    )
+
+
+def _facts(facts: dict | None, clamd: Clamd | None) -> dict:
+    return {**(facts or {}), "scanner": clamd}
+
+
+def _folder(workdir: Path, name: str) -> Path:
+    folder = workdir / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _time(fence: Fence, path: Path) -> float:
+    try:
+        size = (
+            path.stat().st_size
+            if path.is_file()
+            else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+        )
+    except OSError:
+        size = 0
+    return fence.limits.seconds + size * SECONDS_PER_BYTE
+
+
+def _unreadable(reason: str) -> base.Finding:
+    entry = checks.CHECKS["GD-3-4"]
+    return entry.finding("failed", f"{reason}。请检查路径后重试。", rule=entry.name)

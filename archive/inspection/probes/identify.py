@@ -1,0 +1,147 @@
+"""What a file is, by its bytes (PRONOM through siegfried, OFD by our own rule), and which probe opens it.
+
+Runs inside the fenced child. The PRONOM signatures are loaded once and stay.
+"""
+
+import os
+import zipfile
+
+from .report import Report
+
+IMAGES = {"image/jpeg", "image/png", "image/tiff", "image/jp2", "image/bmp", "image/gif", "image/webp",
+          "image/vnd.adobe.photoshop", "image/jpx"}  # fmt: skip
+HTML = {"text/html", "application/xhtml+xml", "multipart/related", "message/rfc822"}
+ARCHIVES = {"application/x-rar-compressed", "application/vnd.rar", "application/x-7z-compressed", "application/gzip",
+            "application/x-tar", "application/x-bzip2", "application/x-gzip"}  # fmt: skip
+PROGRAMS = {
+    "application/vnd.microsoft.portable-executable",
+    "application/x-msdownload",
+    "application/x-executable",
+}
+
+EXTENSIONS = {
+    "pdf": {"pdf"}, "ofd": {"ofd"}, "jpg": {"image"}, "jpeg": {"image"}, "png": {"image"}, "tif": {"image"},
+    "tiff": {"image"}, "bmp": {"image"}, "gif": {"image"}, "webp": {"image"}, "jp2": {"image"}, "psd": {"image"},
+    "docx": {"office"}, "xlsx": {"office"}, "pptx": {"office"}, "odt": {"office"}, "ods": {"office"},
+    "zip": {"zip"}, "rar": {"archive"}, "7z": {"archive"},
+}  # fmt: skip
+"""Kinds a name may promise. Where the bytes are of another kind, the name deceives whoever opens the file."""
+
+IMAGE_EXTENSIONS = {
+    "image/jpeg": {"jpg", "jpeg", "jpe", "jfif"}, "image/png": {"png"}, "image/tiff": {"tif", "tiff"},
+    "image/bmp": {"bmp", "dib"}, "image/gif": {"gif"}, "image/webp": {"webp"},
+}  # fmt: skip
+
+
+def probe(path: str, name: str, extract_to: str | None = None) -> dict:
+    """The report of the file at `path`, which calls itself `name`; attachments are written to `extract_to`."""
+    report = Report()
+    if os.path.getsize(path) == 0:
+        report.say("empty")
+        return report.as_dict()
+    with open(path, "rb") as file:
+        head = file.read(2048)
+    zipped = head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+    _identify(report, path, name)
+    suffix = name.rsplit(".", 1)[-1].lower() if "." in name else ""
+    if zipped and (suffix == "ofd" or _is_ofd(path)):
+        report.kind, report.puid, report.format, report.mime = (
+            "ofd",
+            "ofd",
+            "OFD（GB/T 33190）",
+            "application/ofd",
+        )
+    elif report.kind == "other" and b"%PDF-" in head[:1024]:
+        report.kind = "pdf"
+    elif report.kind == "other" and suffix in EXTENSIONS and not report.puid:
+        # No signature matches: the parser its name promises tells more than "unknown" does.
+        report.kind = next(iter(EXTENSIONS[suffix]))
+    _open(report, path, extract_to)
+    _compare_name(report, suffix)
+    return report.as_dict()
+
+
+def _identify(report: Report, path: str, name: str) -> None:
+    import pygfried
+
+    try:
+        matches = pygfried.identify(path, detailed=True)["files"][0]["matches"]
+    except (pygfried.GoError, pygfried.EmptySourceError, KeyError, IndexError, OSError):
+        return
+    match = matches[0] if matches else {}
+    if match.get("id", "UNKNOWN") == "UNKNOWN":
+        report.details["named-like-a-format"] = "extension are" in match.get("warning", "")
+        return
+    report.puid, report.format, report.mime = match["id"], match["format"], match["mime"] or None
+    if match.get("version") and match["version"] not in report.format:
+        report.format += f" {match['version']}"
+    by_bytes = (
+        "byte match" in match["basis"] or "container" in match["basis"] or "text match" in match["basis"]
+    )
+    if not by_bytes:
+        report.details["only-by-name"] = True
+    report.kind = _kind(report.mime or "", match["id"], by_bytes)
+
+
+def _kind(mime: str, puid: str, by_bytes: bool) -> str:
+    if mime == "application/pdf":
+        return "pdf" if by_bytes else "other"
+    if mime in IMAGES:
+        return "image"
+    if "opendocument" in mime or "openxmlformats" in mime:
+        return "office"
+    if mime in ("application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"):
+        return "office"
+    if puid == "x-fmt/263":
+        return "zip"
+    if mime in ARCHIVES:
+        return "archive"
+    if mime in PROGRAMS:
+        return "program"
+    if mime in HTML or puid == "fmt/583":
+        return "html"
+    if mime.startswith("text/") or mime in ("application/xml", "application/json"):
+        return "text"
+    return "other"
+
+
+def _is_ofd(path: str) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.lstrip("/") == "OFD.xml" for name in archive.namelist())
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError):
+        return False
+
+
+def _open(report: Report, path: str, extract_to: str | None) -> None:
+    if report.kind == "pdf":
+        from . import pdf
+
+        pdf.open_and_report(report, path, extract_to)
+    elif report.kind == "image":
+        from . import image
+
+        image.open_and_report(report, path)
+    elif report.kind == "ofd":
+        from . import ofd
+
+        ofd.open_and_report(report, path, extract_to)
+    elif report.kind in ("office", "zip"):
+        from . import office
+
+        office.open_and_report(report, path)
+    elif report.kind in ("text", "html"):
+        from . import text
+
+        text.open_and_report(report, path)
+    elif report.kind in ("archive", "program"):
+        report.say(report.kind, report.format or "")
+
+
+def _compare_name(report: Report, suffix: str) -> None:
+    if suffix in EXTENSIONS and report.kind not in EXTENSIONS[suffix]:
+        report.say("wrong-name", f".{suffix}，实际为 {report.format or report.kind}")
+    elif report.kind == "image" and suffix not in IMAGE_EXTENSIONS.get(report.mime or "", {suffix}):
+        report.say("other-suffix", f".{suffix}，实际为 {report.format}")
+    if report.puid is None and report.kind in ("other", "text"):
+        report.say("only-name-known" if report.details.get("named-like-a-format") else "unknown-format")

@@ -1,0 +1,71 @@
+"""Open an image fully: every frame decoded, every warning of the decoder kept. Runs inside the fenced child."""
+
+import os
+import warnings
+
+from .report import Report
+
+MOST_PIXELS = 200_000_000
+"""A0 at 300 dpi has 139 million pixels; what is larger is no scan."""
+MOST_FRAMES = 2000
+TRAILING_TOLERATED = 64
+
+
+def open_and_report(report: Report, path: str) -> None:
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2  # Pillow refuses at twice this value
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            with Image.open(path) as image:
+                _load(report, image)
+        except Image.DecompressionBombError:
+            report.say("image-bomb")
+        except MemoryError:
+            report.say("too-large-to-open")
+        except Exception as fault:  # Pillow raises nearly anything on broken data
+            report.say("unreadable", f"{type(fault).__name__}：{str(fault).replace(path, '')}")
+    for warning in caught:
+        if not issubclass(warning.category, DeprecationWarning | Image.DecompressionBombWarning):
+            report.say("damaged", str(warning.message).replace(path, ""))
+    if report.mime in ("image/jpeg", "image/png"):
+        _trailing(report, path)
+
+
+def _load(report: Report, image) -> None:
+    frames = getattr(image, "n_frames", 1)
+    dpi = image.info.get("dpi")
+    report.details |= {
+        "width": image.width,
+        "height": image.height,
+        "mode": image.mode,
+        "dpi": [_number(value) for value in dpi[:2]] if dpi else None,
+    }
+    if frames > MOST_FRAMES:
+        report.say("too-many-pages", frames)
+        return
+    for number in range(frames):
+        image.seek(number)
+        image.load()
+    # Layers of a Photoshop file and frames of an animation are one page.
+    report.pages = frames if image.format == "TIFF" else 1
+
+
+def _number(value: object) -> float | None:
+    try:
+        return round(float(value), 1)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
+def _trailing(report: Report, path: str) -> None:
+    """Bytes behind the end of the picture: a second file may ride there."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - (4 << 20)))
+        tail = file.read()
+    mark, length = (b"\xff\xd9", 2) if report.mime == "image/jpeg" else (b"IEND\xaeB`\x82", 8)
+    end = tail.rfind(mark)
+    after = tail[end + length :].strip(b"\0\r\n\t ") if end >= 0 else b""
+    if len(after) > TRAILING_TOLERATED:
+        report.say("trailing", f"{len(after)} 字节")

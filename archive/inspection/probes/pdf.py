@@ -1,0 +1,157 @@
+"""Open a PDF fully: structure and streams by qpdf, pages and text by PDFium. Runs inside the fenced child.
+
+Two readers of different make must agree on the number of pages. qpdf repairs silently and tells in warnings:
+each is a fault here, but for those that leave nothing lost (see `_harmless`).
+"""
+
+import os
+import re
+
+import pikepdf
+
+from . import pdf_contents
+from .report import TEXT_LIMIT, Report
+
+MOST_PAGES = 20_000
+EOF_SEARCHED = 4096
+XREF_READ = 32 << 20
+PDFA_PART = re.compile(rb"pdfaid:part(?:\s*=\s*[\"']|>)\s*(\d)")
+PDFA_LEVEL = re.compile(rb"pdfaid:conformance(?:\s*=\s*[\"']|>)\s*([A-Za-z])")
+
+BENIGN = ("xref entry for the xref stream itself is missing",)
+DISPLACED = (
+    "file is damaged", "xref not found", "attempting to reconstruct cross-reference table", "expected endstream",
+    "attempting to recover stream length", "recovered stream length", "invalid xref entry",
+    "extraneous whitespace seen before xref",
+)  # fmt: skip
+"""Complaints about offsets only; qpdf then finds the objects by reading through the file."""
+
+
+def open_and_report(report: Report, path: str, extract_to: str | None) -> None:
+    _frame(report, path)
+    try:
+        with pikepdf.open(path, suppress_warnings=True) as document:
+            _structure(report, document, path, extract_to)
+    except pikepdf.PasswordError:
+        report.say("encrypted-user")
+        return
+    except pikepdf.PdfError as fault:
+        report.say("unreadable", _without_path(fault, path))
+        return
+    _read_pages(report, path)
+
+
+def _frame(report: Report, path: str) -> None:
+    """Header at the first byte, end mark, nothing behind it: what qpdf forgives without a word."""
+    with open(path, "rb") as file:
+        head = file.read(1024)
+        file.seek(max(0, os.path.getsize(path) - EOF_SEARCHED))
+        tail = file.read()
+    if not head.startswith(b"%PDF-"):
+        report.say("header", "" if b"%PDF-" in head else "没有 %PDF- 标识")
+    end = tail.rfind(b"%%EOF")
+    if end < 0:
+        report.say("no-end-mark")
+    elif after := tail[end + 5 :].strip(b"\0\r\n\t \x1a"):
+        report.say("trailing", f"{len(after)} 字节")
+
+
+def _structure(report: Report, document: pikepdf.Pdf, path: str, extract_to: str | None) -> None:
+    report.pages = len(document.pages)
+    report.details["pdf-version"] = document.pdf_version
+    if document.is_encrypted:
+        report.say("encrypted-owner")
+    report.pdfa = _pdfa_claim(document)
+    pdf_contents.walk(report, document, extract_to)
+    warnings: list[str] = []
+    try:
+        warnings += [str(item) for item in document.check_pdf_syntax()]
+    except Exception as fault:  # qpdf's C++ errors arrive under several names
+        report.say("stream-damaged", f"{type(fault).__name__}：{_without_path(fault, path)}")
+    warnings += [str(item) for item in document.get_warnings()]
+    warnings = [text for text in (_without_path(item, path) for item in warnings) if not _is(text, BENIGN)]
+    if warnings and not _harmless(warnings, path):
+        for text in dict.fromkeys(warnings):
+            report.say("damaged", text)
+    elif warnings:
+        report.details["displaced"] = len(warnings)
+
+
+def _harmless(warnings: list[str], path: str) -> bool:
+    """Only offsets are wrong (as when line ends were converted on the way), and the table of objects is whole."""
+    return all(_is(text, DISPLACED) for text in warnings) and _table_is_whole(path)
+
+
+def _is(text: str, patterns: tuple[str, ...]) -> bool:
+    return any(pattern in text.lower() for pattern in patterns)
+
+
+def _table_is_whole(path: str) -> bool:
+    """The one cross-reference table has as many entries as it says and as the trailer's /Size says."""
+    if os.path.getsize(path) > XREF_READ:
+        return False
+    with open(path, "rb") as file:
+        data = file.read()
+    tables = list(re.finditer(rb"(?<!start)xref\s", data))
+    if len(tables) != 1:
+        return False
+    body, _, trailer = data[tables[0].end() :].partition(b"trailer")
+    sections = re.findall(rb"(\d+) (\d+)\s+((?:\d{10} \d{5} [nf][^\r\n]*\s+)+)", body)
+    size = re.search(rb"/Size (\d+)", trailer)
+    if not sections or size is None or b"/Prev" in trailer:
+        return False
+    whole = all(len(re.findall(rb"\d{10} \d{5}", entries)) == int(count) for _, count, entries in sections)
+    return whole and int(size[1]) == max(int(first) + int(count) for first, count, _ in sections)
+
+
+def _pdfa_claim(document: pikepdf.Pdf) -> str | None:
+    metadata = document.Root.get("/Metadata")
+    if not isinstance(metadata, pikepdf.Stream):
+        return None
+    try:
+        packet = metadata.read_bytes()[: 1 << 20]
+    except pikepdf.PdfError:
+        return None
+    part, level = PDFA_PART.search(packet), PDFA_LEVEL.search(packet)
+    return part and part[1].decode() + (level[1].decode().upper() if level else "")
+
+
+def _read_pages(report: Report, path: str) -> None:
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as fault:
+        report.say("unreadable", f"PDFium：{fault}")
+        return
+    try:
+        count = len(document)
+        if report.pages is not None and count != report.pages:
+            report.say("pages-differ", f"qpdf {report.pages} 页，PDFium {count} 页")
+        for number in range(min(count, MOST_PAGES)):
+            _read_page(report, document, number)
+    finally:
+        document.close()
+
+
+def _read_page(report: Report, document, number: int) -> None:
+    import pypdfium2
+
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        report.say("page-unreadable", f"第 {number + 1} 页")
+        return
+    try:
+        if len(report.text) < TEXT_LIMIT:
+            words = page.get_textpage()
+            report.add_text(words.get_text_range().replace("\r\n", "\n") + "\n\f")
+            words.close()
+    except pypdfium2.PdfiumError:
+        report.say("page-text", f"第 {number + 1} 页")
+    finally:
+        page.close()
+
+
+def _without_path(fault: object, path: str) -> str:
+    return str(fault).replace("WARNING: ", "").replace(path, "").lstrip(" :,")

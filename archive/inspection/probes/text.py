@@ -1,0 +1,43 @@
+"""Plain text, XML, HTML, MHTML: readable characters, and scripts in what a browser would open.
+
+Runs inside the fenced child.
+"""
+
+import re
+
+from .report import TEXT_LIMIT, Report
+
+MOST_BYTES = 16 << 20
+CODECS = ("utf-8-sig", "gb18030", "utf-16", "cp1252")
+SCRIPT = re.compile(
+    r"<script\b|\bon(?:load|click|error|mouseover)\s*=|javascript:|<iframe\b|<object\b|<embed\b", re.I
+)
+TAG = re.compile(r"<[^>]{0,2000}>")
+DOCTYPE = re.compile(r"<!ENTITY\b", re.I)
+
+
+def open_and_report(report: Report, path: str) -> None:
+    with open(path, "rb") as file:
+        data = file.read(MOST_BYTES)
+    text, codec = _decode(data)
+    if text is None:
+        report.say("text-encoding")
+        return
+    report.details["encoding"] = codec
+    if report.kind == "html":
+        if SCRIPT.search(text):
+            report.say("script")
+        text = TAG.sub(" ", text)
+    elif text.lstrip().startswith("<?xml") and DOCTYPE.search(text[:100_000]):
+        report.say("entities")
+    report.add_text(text[:TEXT_LIMIT])
+
+
+def _decode(data: bytes) -> tuple[str | None, str]:
+    for codec in CODECS:
+        try:
+            return data.decode(codec), codec
+        except UnicodeDecodeError as fault:
+            if len(data) == MOST_BYTES and fault.start > MOST_BYTES - 8:
+                return data[: fault.start].decode(codec), codec
+    return None, ""

@@ -1,0 +1,130 @@
+"""The words in a file against the declaration: does the text give another person than the one declared?
+
+A contradiction = behind the label of a name or number stands another value, and nothing declared of that sort
+stands anywhere in the file. Not mentioned is no contradiction, and in doubt there is none: an alarm that is
+false sends a good case back. Roles (经办人, 法定代表人 …) and table headings are passed over.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from archive import privacy
+
+from . import surnames
+from .base import Check, Finding, Package, check
+
+NAME_LABEL = re.compile(r"^(?:参保人员?|职工|本人|申请人|被保险人|个人|人员|乙方)?姓名$")
+NUMBER_LABEL = re.compile(
+    r"^(?:参保人员?|职工|本人|申请人|被保险人|个人)?"
+    r"(?:公民身份号码|公民身份证号码?|居民身份证号码?|身份证号码?|身份证件号码|社会保障号码?|证件号码|有效证件号码)$"
+)
+CREDIT_LABEL = re.compile(r"^(?:单位)?统一社会信用代码(?:证号码?)?$")
+IDENTITY = re.compile(r"^(?:\d{17}[\dX]|\d{15})$")
+CREDIT = re.compile(r"^[0-9A-HJ-NPQRTUWXY]{18}$")
+ROLES = re.compile(
+    r"经办|法定代表|法人|负责人|联系|代理|代办|受托|委托|监护|户主|配偶|父|母|子女|亲属|家属|遗属|供养|甲方|审核|复核"
+    r"|受理|填表|填报|制表|领取|继承|变更前|原"
+)
+ROLE_REACH = 4
+"""A role this many words before a label claims the label: 法定代表人 王五 身份证号码 …"""
+NAME = re.compile(
+    r"^[\u3400-\u9fff\U00020000-\U0003ffff]{2,4}$|^[\u3400-\u9fff]{1,12}·[\u3400-\u9fff·]{1,20}$"
+)
+DECORATION = "*＊★（）()【】[]《》<>,，。;；、|｜_—-"
+
+
+@check("X-TEXT", "authenticity", "文本层与申报一致性", needs="submission")
+def text_agrees(check: Check, package: Package) -> Iterator[Finding]:
+    declared = Declared(package.submission)
+    for path, file in package.files.items():
+        if not file.text:
+            continue
+        for field, found, said in contradictions(file.text, declared):
+            yield check.finding(
+                "failed",
+                f"{path}：文件中{field}为“{_masked(found)}”，申报为“{_masked(said)}”，两者不符。"
+                "请核对是否放错了文件，改正后重新提交。",
+                file=path,
+                field=field,
+                value=_masked(found),
+                rule="文本层内容与申报的姓名、号码一致",
+            )
+
+
+class Declared:
+    """What a submission says of persons and unit, in normal form; `everything` holds all its texts."""
+
+    def __init__(self, submission: dict[str, Any] | None) -> None:
+        submission = submission or {}
+        self.everything = {_plain(text) for text in _texts(submission)}
+        persons = submission.get("persons")
+        persons = [p for p in persons if isinstance(p, dict)] if isinstance(persons, list) else []
+        self.names = [
+            _plain(p["name"]) for p in persons if isinstance(p.get("name"), str) and p["name"].strip()
+        ]
+        self.numbers = [
+            _plain(p["id_no"]) for p in persons if isinstance(p.get("id_no"), str) and p["id_no"].strip()
+        ]
+        unit = submission.get("unit")
+        code = unit.get("uscc") if isinstance(unit, dict) else None
+        self.credits = [_plain(code)] if isinstance(code, str) and code.strip() else []
+
+
+def contradictions(text: str, declared: Declared) -> Iterator[tuple[str, str, str]]:
+    """(field, value in the text, declared value), at most one per sort. Pure."""
+    words = _words(text)
+    whole = _plain("".join(words))
+    for field, label, shape, said in (
+        ("姓名", NAME_LABEL, _is_name, declared.names),
+        ("证件号码", NUMBER_LABEL, IDENTITY.match, [n for n in declared.numbers if IDENTITY.match(n)]),
+        ("统一社会信用代码", CREDIT_LABEL, CREDIT.match, declared.credits),
+    ):
+        if not said or any(value in whole for value in said):
+            continue
+        found = [value for value in _values(words, label, shape) if value not in declared.everything]
+        if found:
+            yield field, found[0], said[0]
+
+
+def _values(words: list[str], label: re.Pattern, shape) -> Iterator[str]:
+    """What stands right behind each label and looks like a value of its sort."""
+    for index, word in enumerate(words):
+        if not label.match(word) or any(ROLES.search(w) for w in words[max(0, index - ROLE_REACH) : index]):
+            continue
+        for length in (1, 2, 3):  # 李 四, or a number printed in groups
+            value = _plain("".join(words[index + 1 : index + 1 + length]))
+            if shape(value):
+                yield value
+                break
+
+
+def _words(text: str) -> list[str]:
+    """Words between blanks, colons and line ends; 姓　名 is one word, decoration is stripped."""
+    text = unicodedata.normalize("NFKC", text[:100_000])
+    text = re.sub(r"姓[ \t]{1,8}名", "姓名", text)
+    return [word for part in re.split(r"[\s:：]+", text) if (word := part.strip(DECORATION))]
+
+
+def _is_name(value: str) -> bool:
+    return bool(NAME.match(value)) and surnames.begins_with_one(value) and value not in surnames.FORM_WORDS
+
+
+def _plain(value: str) -> str:
+    return re.sub(r"[\s·•・‧\-—]", "", unicodedata.normalize("NFKC", value)).upper()
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _masked(value: str) -> str:
+    return value[0] + "*" * (len(value) - 1) if not value.isascii() else privacy.mask_number(value)
