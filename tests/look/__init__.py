@@ -1,0 +1,1 @@
+"""How the pages look: a gallery of the parts with sample data, and a camera that takes pictures of any page."""

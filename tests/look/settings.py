@@ -1,0 +1,28 @@
+"""Settings of the gallery alone: the product's templates and static files, no database, no app of ours."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET_KEY = "the gallery keeps no secrets"
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
+ROOT_URLCONF = "tests.look.urls"
+INSTALLED_APPS = ["django.contrib.messages", "django.contrib.staticfiles", "django_htmx"]
+MIDDLEWARE = ["django.middleware.csrf.CsrfViewMiddleware", "tests.look.pages.strict_policy"]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates", ROOT / "tests" / "look" / "templates"],
+        "OPTIONS": {
+            "context_processors": ["django.template.context_processors.request", "tests.look.pages.frame"],
+            "libraries": {"archive_words": "archive.templatetags.archive_words"},
+            "string_if_invalid": "",
+        },
+    }
+]
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [ROOT / "static"]
+LANGUAGE_CODE = "zh-hans"
+TIME_ZONE = "Asia/Shanghai"
+USE_TZ = True
+CSRF_COOKIE_HTTPONLY = True
