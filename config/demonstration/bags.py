@@ -116,7 +116,8 @@ def no_submission(tree: Tree) -> None:
 
 def submission_not_json(tree: Tree) -> None:
     """submission.json cut in half; the tag manifest was made afterwards, so only its content is wrong."""
-    tree["submission.json"] = tree["submission.json"][: len(tree["submission.json"]) // 2]
+    text = tree["submission.json"].decode()
+    tree["submission.json"] = text[: len(text) // 2].encode()
     _seal_again(tree)
 
 

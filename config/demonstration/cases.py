@@ -68,7 +68,7 @@ def increase(
         fields |= {"在编标识": "在编", "参保起始年月": f"{handled_on:%Y%m}", "个人身份": "国家公务员"}
         for label in ("合同状态", "合同开始时间", "合同结束时间"):
             del fields[label]
-    clerk, checker = people.official(), people.official()
+    clerk, checker = people.officials(2)
     form = Page(
         kind="increase",
         title="参加社会保险人员增减表",
@@ -98,12 +98,12 @@ def inspection(people: People, *, handled_on: date, number: int, department: str
     random, unit = people.random, people.unit("dalian", early=True)
     year = handled_on.year - 1
     insured = random.randint(8, 640)
-    clerk, checker = people.official(), people.official()
+    clerk, checker = people.officials(2)
     fields = {
         "年检年度": str(year), "单位名称": unit.name, "单位编号": unit.unit_no, "组织机构代码": unit.organisation_code,
         "社会保险登记证编号": f"大社险字2102{unit.unit_no[-6:]}号", "法定代表人": unit.legal_person,
-        "单位地址": unit.address, "联系电话": f"0411-8{random.randrange(10**7):07d}", "参保人数": str(insured),
-        "年检结论": "合格",
+        "单位地址": unit.address, "单位联系电话": f"0411-8{random.randrange(10**7):07d}", "在职职工人数": str(insured),
+        "年检结果": "合格",
     }  # fmt: skip
     form = Page(
         kind="inspection", title="社会保险登记证年检表", values=dict(fields),
@@ -116,7 +116,7 @@ def inspection(people: People, *, handled_on: date, number: int, department: str
         fonds="L010", department=department, handled_on=handled_on, officials=(clerk, checker),
         insurances=["养老", "医疗", "失业", "工伤", "生育"], unit={"name": unit.name, "unit_no": unit.unit_no},
         persons=[], fields=fields,
-        materials=[_material("inspection-form", form.title, "data/inspection-form.pdf", sealed=True)],
+        materials=[_material("registration-inspection-form", form.title, "data/inspection-form.pdf", sealed=True)],
         system="大连市社会保险网上申报系统",
     )  # fmt: skip
     return Draft(submission=submission, pages={"data/inspection-form.pdf": form}, organisation=DALIAN)
@@ -129,19 +129,20 @@ def quarterly(people: People, *, year: int, quarter: int, number: int, departmen
     handled_on = date(year + (quarter == 4), month, random.randint(15, 24))
     cities = [_city_row(random, name) for name in ("遵义市", "六盘水市", "安顺市", "毕节市", "黔东南州")]
     total = {"甲": "总"} | {str(at): str(sum(int(row[str(at)]) for row in cities)) for at in range(1, 18)}
-    clerk, head = people.official(), people.official()
+    clerk, section_head, head = people.officials(3)
     form = Page(
         kind="statistics", title="全民参保登记基础数据情况表", values={"填报期": f"{year}年{label}", "单位": "人"},
         rows=[total, *cities],
-        foot={"单位负责人签章": head, "处（科）负责人签章": people.official(), "填表人签章": clerk,
+        foot={"单位负责人签章": head, "处（科）负责人签章": section_head, "填表人签章": clerk,
               "报出日期": _in_words(handled_on)},
         note="注：报送时间为季后25日前，即4月25日、7月25日、10月25日、次年1月25日前报送。", seal=GUIZHOU,
     )  # fmt: skip
     submission = _submission(
         "universal", "quarterly-statistics", f"QM{year}Q{quarter}{number:04d}",
         fonds="G003", department=department, handled_on=handled_on, officials=(clerk, head), insurances=[],
-        unit=None, persons=[], fields={"年度": str(year), "季度": label}, lines=[total, *cities],
-        materials=[_material("statistics-form", form.title, "data/statistics-form.pdf", sealed=True, signed=True)],
+        unit=None, persons=[], fields={"报告期": f"{year}年{label}", "填报单位": GUIZHOU, "报出日期": handled_on.isoformat(),
+                "单位负责人": head, "处(科)负责人": section_head, "填表人": clerk}, lines=[total, *cities],
+        materials=[_material("quarterly-statistics", form.title, "data/statistics-form.pdf", sealed=True, signed=True)],
         system="贵州省全民参保登记信息系统",
     )  # fmt: skip
     return Draft(submission=submission, pages={"data/statistics-form.pdf": form}, organisation=GUIZHOU)
@@ -152,7 +153,7 @@ def summary(people: People, *, handled_on: date, number: int, department: str, c
     random = people.random
     community = random.choice(("红花岗区长征镇沙坝村", "西秀区东关街道虹山社区", "七星关区麻园街道官屯社区"))
     persons = [people.person("guizhou", on=handled_on, rare=random.random() < 0.15) for _ in range(count)]
-    clerk, checker, head = "调查员" + people.official(), people.official(), people.official()
+    clerk, checker, head = people.officials(3)
     rows = [_summary_row(people, at, person) for at, person in enumerate(persons, 1)]
     form = Page(
         kind="summary", title="全民参保登记个人基础信息汇总表", values={"村（社区）": community}, rows=rows,

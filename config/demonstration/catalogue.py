@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from config.demonstration import bags, cases, light
-from config.demonstration.faults import DEMONSTRATED, FAULTS, Fault
+from config.demonstration.faults import DEMONSTRATED, FAULTS, WARNED, Fault
 from config.demonstration.pages import Draft
 from config.demonstration.people import People
 
@@ -46,9 +46,9 @@ class Planned:
 def demo_packages(folder: Path, *, count: int = 60, seed: int = SEED, readable: bool = True) -> list[Planned]:
     """Build the packages of the demonstration in `folder`; what lies there already stays as it is.
 
-    Of 60: 34 Dongguan increases, online and at the counter, handled 2019–2025; 8 Dalian inspections formed
+    Of 60: 33 Dongguan increases, online and at the counter, handled 2019–2025; 8 Dalian inspections formed
     2009–2015 (10 years: past their period in 2026); 4 quarterly statistics; 4 summaries, which wait for a
-    determination; 10 with one fault each. `readable`: printed with fonts; else `light`. Raises NotConfigured,
+    determination; 10 that are returned for one fault each, and one that is filed with a warning. `readable`: printed with fonts; else `light`. Raises NotConfigured,
     naming the command that installs it, when a Chinese font is needed and there is none.
     """
     people = People(seed)
@@ -94,12 +94,13 @@ def hostile(kind: str, seed: int = 7) -> bags.Tree:
 
 
 def _demonstrated(count: int) -> list[Fault]:
-    return [FAULTS[name] for name in DEMONSTRATED][: min(10, count // 6)]
+    """The faults of a collection: at most one package in five."""
+    return [FAULTS[name] for name in (*DEMONSTRATED, *WARNED)][: count // 5]
 
 
 def _clean(people: People, count: int) -> Iterator[Draft]:
-    """Drafts in the proportions of 34 : 8 : 4 : 4."""
-    inspections, statistics, summaries = (round(count * share / 50) for share in (8, 4, 4))
+    """Drafts in the proportions of 33 : 8 : 4 : 4."""
+    inspections, statistics, summaries = (round(count * share / 49) for share in (8, 4, 4))
     manners = ("雇佣就业", "雇佣就业", "雇佣就业", "派遣就业", "雇佣就业", "灵活就业")
     for number in range(1, count - inspections - statistics - summaries + 1):
         established = number % 17 == 0
@@ -167,7 +168,7 @@ def _pack(draft: Draft, fault: Fault | None, path: Path) -> Path:
 
 def _plan(draft: Draft, path: Path, fault: Fault | None) -> Planned:
     submission = draft.submission
-    outcome = "returned" if fault else "waiting" if submission["item"] == "summary-form" else "archived"
+    outcome = fault.outcome if fault else "waiting" if submission["item"] == "summary-form" else "archived"
     named = {key: submission[key] for key in ("fonds", "source", "item", "business_no")}
     return Planned(path=path, outcome=outcome, fault=fault, **named)
 

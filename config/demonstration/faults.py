@@ -22,12 +22,14 @@ FORM = "data/increase-form.pdf"
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """`name`; `what` in Chinese; the finding to expect: a property of terms.PROPERTIES, and `about`, the file or
-    field it names. `counter`: acts on a counter-increase, else on an online-increase."""
+    field it names. `outcome`: what becomes of the package; a mere warning does not stop it. `counter`: acts on a
+    counter-increase, else on an online-increase."""
 
     name: str
     what: str
     property: str
     about: str
+    outcome: str = "returned"
     counter: bool = False
     on_draft: Callable[[Draft], None] | None = None
     on_files: Callable[[dict[str, bytes]], None] | None = None
@@ -153,7 +155,8 @@ FAULTS: dict[str, Fault] = {fault.name: fault for fault in (
     Fault(name="truncated-pdf", what="表单PDF传输中断", property="usability", about=FORM, on_files=_truncated),
     Fault(name="contradicting-text", what="表单上的证件号码与申报的不一致", property="authenticity", about=FORM,
           on_draft=_contradicting_text),
-    Fault(name="javascript-pdf", what="表单PDF含有脚本", property="safety", about=FORM, on_files=_javascript),
+    Fault(name="javascript-pdf", what="表单PDF含有脚本", property="safety", about=FORM, outcome="archived",
+            on_files=_javascript),
     Fault(name="not-finished", what="流转记录里没有办结", property="integrity", about="办结", on_draft=_not_finished),
     Fault(name="in-the-future", what="办结日期在将来", property="authenticity", about="handled_on",
           on_draft=_in_the_future),
@@ -162,7 +165,7 @@ FAULTS: dict[str, Fault] = {fault.name: fault for fault in (
     Fault(name="random-bytes", what="表单不是任何可识别的格式", property="usability", about=FORM,
           on_files=_random_bytes),
     Fault(name="empty-file", what="表单是空文件", property="usability", about=FORM, on_files=_empty),
-    Fault(name="wrong-pages", what="申报3页，实为1页", property="authenticity", about=FORM, on_draft=_wrong_pages),
+    Fault(name="wrong-pages", what="申报3页，实为1页", property="integrity", about=FORM, on_draft=_wrong_pages),
     Fault(name="wrong-credit-code", what="统一社会信用代码校验码不对", property="authenticity", about="uscc",
           on_draft=_wrong_credit_code),
     Fault(name="dispatch-without-unit", what="派遣就业没有填被派遣单位名称", property="integrity",
@@ -176,11 +179,13 @@ FAULTS: dict[str, Fault] = {fault.name: fault for fault in (
           on_tree=bags.unlisted_payload),
     Fault(name="no-submission", what="没有 submission.json", property="integrity", about="submission.json",
           on_tree=bags.no_submission),
-    Fault(name="submission-not-json", what="submission.json 不完整", property="integrity", about="submission.json",
+    Fault(name="submission-not-json", what="submission.json 不完整", property="usability", about="submission.json",
           on_tree=bags.submission_not_json),
     Fault(name="no-declaration", what="没有 bagit.txt", property="integrity", about="bagit.txt",
           on_tree=bags.no_declaration),
 )}  # fmt: skip
 
-DEMONSTRATED = tuple(FAULTS)[:10]
-"""The faults of `manage.py demo`, in this order."""
+DEMONSTRATED = tuple(name for name, fault in FAULTS.items() if fault.outcome == "returned")[:10]
+"""The faults of `manage.py demo` that send a package back, in this order."""
+WARNED = tuple(name for name, fault in FAULTS.items() if fault.outcome == "archived")
+"""Faults that only leave a warning; the demonstration has one package of each."""

@@ -15,7 +15,7 @@ from random import Random
 import pikepdf
 import pypdfium2
 import typst
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops
 
 from config.demonstration.fonts import chinese_font
 from config.demonstration.pages import Draft, Page
@@ -76,8 +76,7 @@ def scan(sheet: bytes, *, seed: int) -> bytes:
     random = Random(seed)
     with pypdfium2.PdfDocument(sheet) as document:
         image = document[0].render(scale=SCAN_DPI / 72).to_pil().convert("RGB")
-    image = image.rotate(random.uniform(-0.9, 0.9), Image.Resampling.BICUBIC, fillcolor=(236, 236, 233))
-    image = image.filter(ImageFilter.GaussianBlur(0.5))
+    image = image.rotate(random.uniform(-0.9, 0.9), Image.Resampling.BILINEAR, fillcolor=(236, 236, 233))
     width, height = image.size
     grain = Image.frombytes("L", (width // 2, height // 2), random.randbytes((width // 2) * (height // 2)))
     grain = grain.resize(image.size, Image.Resampling.BILINEAR).point(lambda value: value // 14)

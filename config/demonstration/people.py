@@ -46,6 +46,7 @@ PLACES = {
         "trades": ("药业", "茶业", "酒业", "矿业", "旅游开发", "建筑工程"),
     },
 }  # fmt: skip
+OFFICIALS = [surname + given for surname in "陈黄梁叶莫袁" for given in ("敏", "志强", "晓燕", "建华")]
 LUCKY = "恒宏华盛达润诚信德隆泰兴联创新源鑫瑞丰安康利百顺永嘉富金"
 
 CODE_PLACES = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -138,9 +139,9 @@ class People:
         surname = random.choice(SURNAMES) if random.random() > 0.04 else random.choice(COMPOUND_SURNAMES)
         return surname + "".join(random.choices(GIVEN[sex], k=random.choice((1, 2, 2, 2)))), sex
 
-    def official(self) -> str:
-        """The name of a clerk: one of two dozen, as an office has."""
-        return self.random.choice("陈黄梁叶莫袁") + self.random.choice(("敏", "志强", "晓燕", "建华"))
+    def officials(self, count: int) -> list[str]:
+        """Names of so many different clerks; an office has two dozen."""
+        return self.random.sample(OFFICIALS, count)
 
     def unit(self, place: str = "dongguan", *, early: bool = False) -> Unit:
         """An employer. `early`: its organisation code is of the digits used before 三证合一 (October 2015)."""

@@ -20,7 +20,7 @@ from PIL import Image
 
 from archive.errors import NotConfigured
 from config.demonstration import bags, cases, catalogue, fonts, forms, light
-from config.demonstration.faults import DEMONSTRATED, FAULTS
+from config.demonstration.faults import DEMONSTRATED, FAULTS, WARNED
 from config.demonstration.people import People
 from tests import factories
 
@@ -152,8 +152,9 @@ def test_the_plan_has_the_promised_mixture_and_ten_different_faults(tmp_path):
     planned = catalogue.demo_packages(tmp_path, readable=False)
     assert len(planned) == 60 and all(plan.path.exists() for plan in planned)
     clean = [plan for plan in planned if plan.fault is None]
-    assert [plan.fault.name for plan in planned if plan.fault] == list(DEMONSTRATED)
+    assert [plan.fault.name for plan in planned if plan.outcome == "returned"] == list(DEMONSTRATED)
     assert len(set(DEMONSTRATED)) == 10
+    assert [plan.fault.name for plan in planned if plan.fault and plan.outcome == "archived"] == list(WARNED)
     assert sum(plan.outcome == "waiting" for plan in clean) == 4
     assert {plan.fonds for plan in clean} == set(catalogue.FONDS)
     inspections = [submission_of(plan.path) for plan in clean if plan.item == "registration-inspection"]
@@ -167,9 +168,9 @@ def test_the_plan_has_the_promised_mixture_and_ten_different_faults(tmp_path):
 
 
 def test_a_collection_that_lies_there_already_stays_as_it_is(tmp_path):
-    planned = catalogue.demo_packages(tmp_path, count=12, readable=False)
+    planned = catalogue.demo_packages(tmp_path, count=15, readable=False)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert catalogue.demo_packages(tmp_path, count=12, readable=False) == planned
+    assert catalogue.demo_packages(tmp_path, count=15, readable=False) == planned
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
