@@ -105,6 +105,10 @@ def test_light_packages_are_valid_bags_and_come_out_the_same_for_the_same_seed(t
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
     assert {path.read_bytes() for path in first}.isdisjoint(path.read_bytes() for path in other)
     for path in first:
+        with zipfile.ZipFile(path) as archive:
+            assert {entry.date_time for entry in archive.infolist()} == {(2026, 1, 5, 0, 0, 0)}, (
+                "the clock shows"
+            )
         bagit.Bag(str(unzipped(path, tmp_path / path.stem))).validate()
 
 
