@@ -1,2 +1,75 @@
-def context(request):
-    return {}
+"""The menu and the 待办 counts, put together from what each app offers. The base template knows no app.
+
+An app offers `NAVIGATION`: groups of places with the action that opens them; and `todos(actor)`: what waits for
+that actor, with count and age. A place that the actor may not open is not shown.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from archive.http import actor_of
+from config import assembly
+
+
+@dataclass(frozen=True)
+class Entry:
+    label: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    label: str
+    items: list[Entry]
+
+
+def context(request: HttpRequest) -> dict:
+    """For every page: menu, count of todos, name of the product."""
+    if not getattr(request, "user", None) or not request.user.is_authenticated:
+        return {"product": PRODUCT}
+    actor = actor_of(request)
+    todos = waiting_for(actor)
+    fonds = sorted({grant.fonds for _, grant in actor.grants if grant})
+    return {
+        "product": PRODUCT,
+        "navigation": menu(request, actor),
+        "todo_count": sum(todo.count for todo in todos),
+        "current_fonds": fonds[0] if len(fonds) == 1 else f"{len(fonds)} 个全宗" if fonds else "",
+        "actor": actor,
+    }
+
+
+PRODUCT = "电子业务档案管理系统"
+
+
+@dataclass(frozen=True)
+class Todo:
+    """Something that waits for this person: opens where it is done."""
+
+    label: str
+    count: int
+    url: str
+    oldest: datetime | None = None
+    hint: str = ""
+
+
+def menu(request: HttpRequest, actor) -> list[Group]:
+    groups: dict[str, list[Entry]] = {}
+    for group, label, name, action in assembly.NAVIGATION:
+        if action and not actor.may(action):
+            continue
+        url = reverse(name)
+        current = request.path == url or (url != "/" and request.path.startswith(url))
+        groups.setdefault(group, []).append(Entry(label, url, current))
+    return [Group(label, items) for label, items in groups.items()]
+
+
+def waiting_for(actor) -> list[Todo]:
+    """What waits for this actor, over all apps, the oldest first."""
+    found: Iterable = (Todo(**row) for source in assembly.TODOS for row in source(actor))
+    return sorted((todo for todo in found if todo.count), key=lambda t: (t.oldest is None, t.oldest or 0))

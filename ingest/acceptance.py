@@ -145,6 +145,14 @@ def examine_again(submission_id, *, actor: Actor) -> Submission:
     return submission
 
 
+def examine_waiting(*, actor: Actor) -> int:
+    """After a period was determined: everything that waits is judged again. Returns how many."""
+    rows = Submission.objects.filter(state="waiting").values_list("pk", flat=True)
+    for pk in list(rows):
+        examine_again(pk, actor=actor)
+    return len(rows)
+
+
 def file(submission_id, examined: Examined, *, actor: Actor) -> Submission:
     """Make the record. The reference code is drawn inside, last; nothing here touches files or the network."""
     case, package, fonds = examined.case, examined.package, examined.fonds
@@ -242,7 +250,7 @@ def _objects(examined: Examined, report: bytes) -> tuple[NewObject, ...]:
             )
     objects += [_original(item) for path, item in sorted(package.files.items()) if path not in seen]
     for name in ("submission.json", "submission.json.p7s"):
-        tag = examined.facts["tags"].get(name)
+        tag = package.bag["tags"].get(name)
         if tag:
             objects.append(
                 _beside("submission", name, tag, "application/json" if name.endswith("n") else "", True)

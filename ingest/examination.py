@@ -4,19 +4,23 @@ The answer is one value: all findings (passed ones too), the case read through i
 verdict: `failed` beats `waiting` beats `accepted`. `acceptance` turns it into states.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from archive import determinations, inspection, periods, privacy, profiles
-from archive.errors import StorageFailed
-from archive.inspection import Finding, Package
+from archive import determinations, periods, privacy, profiles
+from archive.inspection import Finding, Package, integrity
+from archive.inspection import checks as inspection_checks
+from archive.inspection.clamd import Clamd
+from archive.inspection.examine import examine as inspect
+from archive.inspection.examine import prepare, verdict
 from archive.inspection.fence import Fence
-from archive.models import DigitalObject, Fonds, Record, RecordParty, SourceSystem
-from ingest import receiving
+from archive.models import DigitalObject, Fonds, RecordParty, SourceSystem
+from ingest import staging
 from ingest.models import Submission
 
 ENGINE = "1"
@@ -33,7 +37,6 @@ class Examined:
     fonds: Fonds | None = None
     period: determinations.Period | None = None
     retention: str | None = None
-    facts: dict = field(default_factory=dict)
 
     @property
     def pack_version(self) -> str:
@@ -43,40 +46,50 @@ class Examined:
 
 def examine(submission: Submission, fence: Fence) -> Examined:
     """Raises StorageFailed when the staged bytes are gone: that is the system's fault, not the package's."""
-    facts = receiving.unpack(submission.pk, submission.blob, fence)
-    if not facts.get("readable"):
-        reason = facts.get("refusal") or facts.get("crashed") or "信息包不能打开"
-        finding = Finding(check="GD-1-13", property="authenticity", verdict="failed", message=f"{reason}。")
-        empty = Package(root=None, submission=None)
-        return Examined(package=empty, findings=(finding,), verdict="returned", facts=facts)
-    package = inspection.measured(facts, fence, clamd=settings.CLAMD_URL or None)
-    package.today = timezone.localdate()
-    findings: list[Finding] = []
-    case = fonds = period = None
-    retention = None
-    if package.submission is not None:
-        structure = inspection.structure_findings(package.submission)
-        findings += structure
-        if not any(row.verdict == "failed" for row in structure):
-            package.pack, package.item, unknown = _profile(package.submission)
-            findings += unknown
-    if package.item is not None:
-        case = profiles.normalise(package.item, package.submission)
-        fonds, missing = _fonds(case, submission)
-        findings += missing
-        package.facts["duplicates"] = _duplicates(case, package, submission)
-        period = determinations.resolve(
-            package.item.schedule_classes, f"item:{package.item.source}/{package.item.code}", case.handled_on
-        )
-        retention, said = _retention(period, case)
-        findings += said
-    findings += inspection.run(package)
-    return _judged(submission, package, findings, case, fonds, period, retention, facts)
+    folder = staging.fresh_work_folder(submission.pk)
+    with staging.local_copy(submission.pk, submission.blob) as path:
+        package = prepare(path, fence, folder, clamd=scanner(), today=timezone.localdate())
+    findings = load_profile(package)
+    if package.item is None:
+        findings += inspection_checks.run(package)
+        return Examined(package=package, findings=tuple(findings), verdict="returned")
+    case = profiles.normalise(package.item, package.submission)
+    fonds, missing = _fonds(case, submission)
+    findings += missing
+    package.facts["duplicates"] = _duplicates(case, package, submission)
+    item_key = f"item:{package.item.source}/{package.item.code}"
+    period = determinations.resolve(package.item.schedule_classes, item_key, case.handled_on)
+    retention, said = _retention(period, case)
+    findings += said
+    findings += inspection_checks.run(package)
+    return _judged(submission, package, findings, case, fonds, period, retention)
 
 
-def _judged(submission, package, findings, case, fonds, period, retention, facts) -> Examined:
+def scanner() -> Clamd | None:
+    return Clamd(settings.CLAMD_URL) if settings.CLAMD_URL else None
+
+
+def load_profile(package: Package) -> list[Finding]:
+    """Find the pack and item of a package; what is wrong with the declaration's structure or names."""
+    if package.submission is None:
+        if (
+            package.root is not None
+            and package.bag.get("readable")
+            and not package.bag.get("submission_fault")
+        ):
+            message = "信息包里没有 submission.json，不知道是哪一件业务。请按归档信息包格式补上后重新移交。"
+            return [_finding("GD-2-10", "integrity", "failed", message, file="submission.json")]
+        return []
+    findings = integrity.structure_findings(package.submission)
+    if not any(row.verdict == "failed" for row in findings):
+        package.pack, package.item, unknown = _profile(package.submission)
+        findings = [*findings, *unknown]
+    return list(findings)
+
+
+def _judged(submission, package, findings, case, fonds, period, retention) -> Examined:
     reasons: list[str] = []
-    failed = any(row.verdict == "failed" for row in findings) or case is None
+    failed = any(row.verdict == "failed" for row in findings)
     if not failed:
         if retention is None:
             reasons.append(period.reason)
@@ -99,7 +112,6 @@ def _judged(submission, package, findings, case, fonds, period, retention, facts
         fonds=fonds,
         period=period,
         retention=retention,
-        facts=facts,
     )
 
 
@@ -222,9 +234,20 @@ def report_of(submission: Submission, examined: Examined) -> dict:
     }
 
 
-def taken_case(submission: Submission) -> Record | None:
-    """The record this very submission became, after a kill between filing and its own row."""
-    return Record.objects.filter(pk=submission.record_uuid).first()
-
-
-__all__ = ["Examined", "StorageFailed", "examine", "report_of", "taken_case"]
+def judge(path: Path, fence: Fence, *, all_findings: bool = False) -> dict[str, Any]:
+    """`manage.py examine`: the same checks on a package or a plain file; nothing is stored, no row is read."""
+    extra: list[Finding] = []
+    answer = inspect(
+        path,
+        fence,
+        clamd=scanner(),
+        today=timezone.localdate(),
+        load=lambda package: extra.extend(load_profile(package)),
+        all_findings=all_findings,
+    )
+    if extra:
+        answer["findings"] = [row.as_dict() for row in extra] + answer["findings"]
+        worst = verdict(extra)
+        order = ("accept", "flag", "reject")
+        answer["verdict"] = max(answer["verdict"], worst, key=order.index)
+    return answer

@@ -198,7 +198,8 @@ def _refused(new: Submission, reason: str, *, actor: Actor) -> Received:
 
 def unpack(submission_id: UUID, blob: str, fence: Fence) -> dict:
     """Unpack the staged blob into the fresh work folder, in the fenced child. Facts of `probes.unpacking.unpack`."""
-    folder = staging.fresh_work_folder(submission_id)
+    folder = staging.fresh_work_folder(submission_id) / "bag"
+    folder.mkdir(mode=0o700)
     with staging.local_copy(submission_id, blob) as path:
         return fence.call("unpack", source=str(path), destination=str(folder), seconds=120)
 

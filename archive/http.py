@@ -1,0 +1,139 @@
+"""What every view shares: the actor of a request, whole page or part, keyset pages, downloads that are safe.
+
+Views parse, call one verb, and render; refusals are raised and become pages in `config.middleware`.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from urllib.parse import quote
+
+from django.db.models import Q, QuerySet
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from archive import permissions
+from archive.permissions import Actor
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The acting person, once a request; `SimpleLazyObject` users are resolved here."""
+    actor = getattr(request, "_archive_actor", None)
+    if actor is None:
+        address = request.META.get("REMOTE_ADDR", "")[:60]
+        actor = request._archive_actor = Actor.of(request.user, address=address)
+    return actor
+
+
+def allowed(action: str) -> Callable:
+    """A view for whoever may do `action` at all; the reason otherwise. Records are asked for at their gate too."""
+
+    def decorate(view: Callable) -> Callable:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            permissions.require(actor_of(request), action)
+            return view(request, *args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def render_page(request: HttpRequest, page: str, part: str | None, context: dict[str, Any]) -> HttpResponse:
+    """The part alone when htmx asks for it, the whole page otherwise."""
+    wants_part = part is not None and request.htmx and not request.htmx.history_restore_request
+    response = render(request, part if wants_part else page, context)
+    response["Vary"] = "HX-Request"
+    return response
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One page of a list: rows, and the cursors of the pages before and after ("" = none)."""
+
+    rows: list
+    after: str
+    before: str
+    total: int
+    exact: bool
+
+
+COUNT_TO = 10_000
+
+
+def keyset(rows: QuerySet, fields: Sequence[str], request: HttpRequest, *, size: int = 50) -> Slice:
+    """A page of `rows` ordered by `fields` ("-received_at", "-id"), by keyset: page 1,000 costs what page 1 does.
+
+    `?after=` and `?before=` hold the values of the row at the edge. A cursor that makes no sense is ignored.
+    Totals are exact to COUNT_TO, then "more than".
+    """
+    counted = len(rows.order_by().values("pk")[: COUNT_TO + 1])
+    backwards = bool(request.GET.get("before"))
+    cursor = _read(request.GET.get("before") or request.GET.get("after") or "", len(fields))
+    order = [_turned(field) for field in fields] if backwards and cursor else list(fields)
+    found = rows.order_by(*order)
+    if cursor:
+        found = found.filter(_beyond(order, cursor))
+    page = list(found[: size + 1])
+    more, page = len(page) > size, page[:size]
+    if backwards and cursor:
+        page.reverse()
+        has_before, has_after = more, True
+    else:
+        has_before, has_after = bool(cursor), more
+    return Slice(
+        rows=page,
+        after=_written(page[-1], fields) if page and has_after else "",
+        before=_written(page[0], fields) if page and has_before else "",
+        total=min(counted, COUNT_TO),
+        exact=counted <= COUNT_TO,
+    )
+
+
+def _turned(field: str) -> str:
+    return field[1:] if field.startswith("-") else f"-{field}"
+
+
+def _beyond(order: Sequence[str], values: Sequence[Any]) -> Q:
+    """Rows strictly behind the cursor in this order."""
+    q, equal = Q(pk__in=[]), Q()
+    for field, value in zip(order, values, strict=True):
+        name, comparison = field.lstrip("-"), "lt" if field.startswith("-") else "gt"
+        q |= equal & Q(**{f"{name}__{comparison}": value})
+        equal &= Q(**{name: value})
+    return q
+
+
+def _written(row: Any, fields: Sequence[str]) -> str:
+    values = []
+    for field in fields:
+        value = row
+        for part in field.lstrip("-").split("__"):
+            value = getattr(value, part)
+        values.append(value.isoformat() if hasattr(value, "isoformat") else str(value))
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def _read(text: str, count: int) -> list[str] | None:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
+        return None
+    good = isinstance(values, list) and len(values) == count and all(isinstance(v, str) for v in values)
+    return values if good else None
+
+
+def attachment(stream: Any, name: str, *, mime: str, size: int | None = None, inline: bool = False) -> FileResponse:
+    """A file as a download. Never opened by the browser as a page of ours: sandboxed, typed, not sniffed."""
+    response = FileResponse(stream, content_type=mime if inline else "application/octet-stream")
+    ascii_name = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    kind = "inline" if inline else "attachment"
+    response["Content-Disposition"] = f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name)}"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["X-Content-Type-Options"] = "nosniff"
+    if size is not None:
+        response["Content-Length"] = str(size)
+    return response

@@ -1,0 +1,71 @@
+"""What the commands of the contract share: one JSON line an answer, exit statuses, and plain refusals.
+
+0 = all asked was done; 1 = some package or check failed; 2 = wrong use; 3 = the system is not able to work.
+"""
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from archive.errors import ArchiveError, NotConfigured, StorageFailed
+from archive.permissions import Actor, system_actor
+
+
+class ArchiveCommand(BaseCommand):
+    """`run(**options)` returns the exit status. With --json only JSON lines go to standard output."""
+
+    requires_system_checks: list = []
+    json = False
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("--json", action="store_true", help="每行一个 JSON 对象")
+        self.arguments(parser)
+
+    def arguments(self, parser) -> None:
+        """Options of the command itself."""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.json = options.pop("json")
+        try:
+            status = self.run(**options)
+        except (NotConfigured, StorageFailed) as fault:
+            self.stop(3, str(fault))
+        except ArchiveError as fault:
+            self.stop(1, str(fault))
+        except DatabaseError as fault:
+            self.stop(
+                3, f"数据库不能使用：{fault}。请先运行 manage.py setup，或运行 manage.py doctor 查看原因。"
+            )
+        else:
+            if status:
+                self.stdout.flush()
+                sys.exit(status)
+
+    def run(self, **options: Any) -> int:
+        raise CommandError("this command does nothing")
+
+    def stop(self, status: int, sentence: str) -> None:
+        self.stdout.flush()
+        self.stderr.write(sentence)
+        sys.exit(status)
+
+    def line(self, value: dict[str, Any]) -> None:
+        """One JSON line, at once: whoever reads may act on it."""
+        self.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")))
+        self.stdout.flush()
+
+    def say(self, text: str) -> None:
+        """For people only."""
+        if not self.json:
+            self.stdout.write(text)
+
+    def note(self, text: str) -> None:
+        """Progress and warnings: standard error, so that standard output stays what was asked for."""
+        self.stderr.write(text)
+
+    @staticmethod
+    def actor() -> Actor:
+        return system_actor("命令行")

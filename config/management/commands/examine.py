@@ -1,0 +1,42 @@
+"""The checks on a package or a plain file; nothing is stored."""
+
+from pathlib import Path
+
+from archive.inspection.fence import Fence
+from config.commands import ArchiveCommand
+from ingest import examination
+from ingest.transports import folders
+
+WORDS = {"accept": "合格", "flag": "有提示", "reject": "不合格"}
+
+
+class Command(ArchiveCommand):
+    help = "对信息包或单个文件做四性检测，不存储。"
+
+    def arguments(self, parser) -> None:
+        parser.add_argument("paths", nargs="+", metavar="PATH")
+        parser.add_argument("--all-findings", action="store_true", help="也列出通过的检测项")
+
+    def run(self, *, paths: list[str], all_findings: bool, **_: object) -> int:
+        clean = True
+        with Fence() as fence:
+            for path in self.targets(paths):
+                answer = examination.judge(path, fence, all_findings=all_findings)
+                clean &= answer["verdict"] != "reject"
+                if self.json:
+                    self.line(answer)
+                    continue
+                self.stdout.write(f"{WORDS[answer['verdict']]}  {answer['puid'] or '—'}  {path}")
+                for finding in answer["findings"]:
+                    self.stdout.write(f"      {finding['check']} [{finding['verdict']}] {finding['message']}")
+        return 0 if clean else 1
+
+    @staticmethod
+    def targets(paths: list[str]):
+        """A folder that is no bag stands for what is in it."""
+        for text in paths:
+            path = Path(text)
+            if path.is_dir() and not folders.is_bag(path):
+                yield from (p for p in sorted(path.rglob("*")) if p.is_file())
+            else:
+                yield path
