@@ -181,7 +181,7 @@ FAULTS: dict[str, Fault] = {fault.name: fault for fault in (
           on_tree=bags.no_submission),
     Fault(name="submission-not-json", what="submission.json 不完整", property="usability", about="submission.json",
           on_tree=bags.submission_not_json),
-    Fault(name="no-declaration", what="没有 bagit.txt", property="integrity", about="bagit.txt",
+    Fault(name="no-declaration", what="没有 bagit.txt", property="authenticity", about="bagit.txt",
           on_tree=bags.no_declaration),
 )}  # fmt: skip
 

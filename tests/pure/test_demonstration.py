@@ -18,13 +18,18 @@ import pypdfium2
 import pytest
 from PIL import Image
 
+from archive import profiles
 from archive.errors import NotConfigured
+from archive.inspection.examine import examine
+from archive.inspection.fence import Fence
 from config.demonstration import bags, cases, catalogue, fonts, forms, light
 from config.demonstration.faults import DEMONSTRATED, FAULTS, WARNED
 from config.demonstration.people import People
 from tests import factories
 
 DAY = date(2021, 3, 10)
+JUDGED_AT_RECEIPT = {"unknown-fonds", "no-submission"}
+"""Not for the examination: it does not know which fonds exist, and a bag without submission.json is still a bag."""
 
 
 def has_font() -> bool:
@@ -230,6 +235,46 @@ def test_the_encrypted_form_does_not_open_and_the_contradicting_one_shows_anothe
     number = json.loads(tree["submission.json"])["persons"][0]["id_no"]
     text = text_of(tree["data/increase-form.pdf"])
     assert "证件号码" in text and number not in text
+
+
+@pytest.fixture(scope="module")
+def fence():
+    with Fence() as fence:
+        yield fence
+
+
+def examined(path: Path, fence: Fence) -> dict:
+    """What the examination says of a package, with the pack and item that its submission names."""
+
+    def load(package):
+        submission = package.submission
+        package.pack = profiles.registry().pack(
+            submission["source"], date.fromisoformat(submission["handled_on"])
+        )
+        package.item = package.pack.item(submission["item"])
+
+    return examine(path, fence, today=date(2026, 11, 22), load=load)
+
+
+def test_every_clean_package_passes_the_examination_without_a_remark(tmp_path, fence):
+    planned = catalogue.demo_packages(tmp_path / "demo", readable=False)
+    clean = [plan.path for plan in planned if plan.fault is None]
+    for path in clean + list(catalogue.light_packages(tmp_path / "light", 20)):
+        assert examined(path, fence)["verdict"] == "accept", path
+
+
+@pytest.mark.parametrize("kind", sorted(FAULTS.keys() - JUDGED_AT_RECEIPT))
+def test_the_examination_finds_the_fault_where_the_catalogue_says(kind, tmp_path, fence):
+    fault = FAULTS[kind]
+    report = examined(factories.a_hostile_bag(tmp_path, kind, zip=True), fence)
+    wanted = "failed" if fault.outcome == "returned" else "warning"
+    assert report["verdict"] == ("reject" if fault.outcome == "returned" else "flag")
+    assert any(
+        finding["verdict"] == wanted
+        and finding["property"] == fault.property
+        and fault.about in f"{finding['file']} {finding['field']} {finding['message']}"
+        for finding in report["findings"]
+    ), report["findings"]
 
 
 @readable
