@@ -11,6 +11,7 @@
 import hashlib
 import io
 from datetime import timedelta
+from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
@@ -363,18 +364,18 @@ class _Staged:
                 store="暂存", kind="missing", reason=f"暂存的“{item.path}”不见了，请管理员检查暂存目录。"
             ) from None
 
-    def _root(self):
+    def _root(self) -> Path:
+        """The bag in the work folder: at its top, or in the one folder the package holds."""
         if self.root is None:
-            folder = staging.work_folder(self.submission.pk)
-            tops = [p.parent for p in (*folder.glob("submission.json"), *folder.glob("*/submission.json"))]
-            if not tops:
-                receiving.unpack(self.submission.pk, self.submission.blob, self.fence)
-                tops = [
-                    p.parent for p in (*folder.glob("submission.json"), *folder.glob("*/submission.json"))
-                ]
-            if not tops:
-                raise StorageFailed(store="暂存", kind="missing", reason="暂存的信息包不能再次打开。")
-            self.root = tops[0]
+            folder = staging.work_folder(self.submission.pk) / "bag"
+            found = [*folder.glob("submission.json"), *folder.glob("*/submission.json")]
+            if found:
+                self.root = found[0].parent
+            else:
+                facts = receiving.unpack(self.submission.pk, self.submission.blob, self.fence)
+                if not facts.get("readable"):
+                    raise StorageFailed(store="暂存", kind="missing", reason="暂存的信息包不能再次打开。")
+                self.root = Path(facts["root"])
         return self.root
 
 

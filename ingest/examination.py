@@ -47,13 +47,21 @@ class Examined:
 def examine(submission: Submission, fence: Fence) -> Examined:
     """Raises StorageFailed when the staged bytes are gone: that is the system's fault, not the package's."""
     folder = staging.fresh_work_folder(submission.pk)
+    received = {"sha256": submission.blob_sha256, "sm3": submission.blob_sm3}
     with staging.local_copy(submission.pk, submission.blob) as path:
-        package = prepare(path, fence, folder, clamd=scanner(), today=timezone.localdate())
+        package = prepare(
+            path,
+            fence,
+            folder,
+            clamd=scanner(),
+            today=timezone.localdate(),
+            facts={"received": received},
+        )
     findings = load_profile(package)
     if package.item is None:
         findings += inspection_checks.run(package)
         return Examined(package=package, findings=tuple(findings), verdict="returned")
-    case = profiles.normalise(package.item, package.submission)
+    case = integrity.case_of(package)
     fonds, missing = _fonds(case, submission)
     findings += missing
     package.facts["duplicates"] = _duplicates(case, package, submission)
