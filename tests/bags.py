@@ -81,5 +81,5 @@ def pdf(*pages: str, save: dict | None = None, change=None) -> bytes:
     if change is not None:
         change(document)
     stream = io.BytesIO()
-    document.save(stream, **(save or {}))
+    document.save(stream, **(save or {"deterministic_id": True}))
     return stream.getvalue()

@@ -34,5 +34,4 @@ that a declared name anywhere in the file ends the suspicion."""
 
 
 def begins_with_one(value: str) -> bool:
-    """A name of two to four characters begins with a family name; one with a middle dot needs none."""
-    return "·" in value or value.startswith(DOUBLE) or value[:1] in SINGLE
+    return value.startswith(DOUBLE) or value[:1] in SINGLE

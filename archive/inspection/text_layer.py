@@ -29,9 +29,10 @@ ROLES = re.compile(
 )
 ROLE_REACH = 4
 """A role this many words before a label claims the label: 法定代表人 王五 身份证号码 …"""
-NAME = re.compile(
-    r"^[\u3400-\u9fff\U00020000-\U0003ffff]{2,4}$|^[\u3400-\u9fff]{1,12}·[\u3400-\u9fff·]{1,20}$"
-)
+NAME = re.compile(r"^[\u3400-\u9fff\U00020000-\U0003ffff]{2,4}$")
+"""Longer names (阿卜杜·热西提) go unjudged: they look like headings."""
+HEADING = re.compile(r"[名号码别族额期址称型类费险章签]|[0-9]")
+"""Characters of headings. A given name with one of them goes unjudged."""
 DECORATION = "*＊★（）()【】[]《》<>,，。;；、|｜_—-"
 
 
@@ -93,8 +94,11 @@ def _values(words: list[str], label: re.Pattern, shape) -> Iterator[str]:
     for index, word in enumerate(words):
         if not label.match(word) or any(ROLES.search(w) for w in words[max(0, index - ROLE_REACH) : index]):
             continue
-        for length in (1, 2, 3):  # 李 四, or a number printed in groups
-            value = _plain("".join(words[index + 1 : index + 1 + length]))
+        behind = words[index + 1 : index + 4]
+        # 李 四 is one name, a number may be printed in groups; two whole words are never one value.
+        apart = bool(behind) and (len(behind[0]) == 1 or behind[0].isascii())
+        for length in range(1, 1 + (len(behind) if apart else 1)):
+            value = _plain("".join(behind[:length]))
             if shape(value):
                 yield value
                 break
@@ -108,7 +112,9 @@ def _words(text: str) -> list[str]:
 
 
 def _is_name(value: str) -> bool:
-    return bool(NAME.match(value)) and surnames.begins_with_one(value) and value not in surnames.FORM_WORDS
+    if not NAME.match(value) or not surnames.begins_with_one(value):
+        return False
+    return value not in surnames.FORM_WORDS and not HEADING.search(value)
 
 
 def _plain(value: str) -> str:

@@ -27,6 +27,9 @@ EXTENSIONS = {
 }  # fmt: skip
 """Kinds a name may promise. Where the bytes are of another kind, the name deceives whoever opens the file."""
 
+WITHOUT_MARK = {"doc", "wps", "wpd", "xls", "et", "dbf", "csv", "txt"}
+"""Documents of old programs that wrote no mark into their bytes: the name is all there is to go by."""
+
 IMAGE_EXTENSIONS = {
     "image/jpeg": {"jpg", "jpeg", "jpe", "jfif"}, "image/png": {"png"}, "image/tiff": {"tif", "tiff"},
     "image/bmp": {"bmp", "dib"}, "image/gif": {"gif"}, "image/webp": {"webp"},
@@ -75,17 +78,16 @@ def _identify(report: Report, path: str, name: str) -> None:
     report.puid, report.format, report.mime = match["id"], match["format"], match["mime"] or None
     if match.get("version") and match["version"] not in report.format:
         report.format += f" {match['version']}"
-    by_bytes = (
-        "byte match" in match["basis"] or "container" in match["basis"] or "text match" in match["basis"]
-    )
-    if not by_bytes:
-        report.details["only-by-name"] = True
-    report.kind = _kind(report.mime or "", match["id"], by_bytes)
+    by_bytes = any(word in match["basis"] for word in ("byte match", "container", "text match"))
+    report.kind = _kind(report.mime or "", match["id"])
+    if not by_bytes and report.kind != "text":  # text is read and so proves itself
+        report.kind, report.puid, report.format, report.mime = "other", None, None, None
+        report.details["named-like-a-format"] = True
 
 
-def _kind(mime: str, puid: str, by_bytes: bool) -> str:
+def _kind(mime: str, puid: str) -> str:
     if mime == "application/pdf":
-        return "pdf" if by_bytes else "other"
+        return "pdf"
     if mime in IMAGES:
         return "image"
     if "opendocument" in mime or "openxmlformats" in mime:
@@ -144,4 +146,5 @@ def _compare_name(report: Report, suffix: str) -> None:
     elif report.kind == "image" and suffix not in IMAGE_EXTENSIONS.get(report.mime or "", {suffix}):
         report.say("other-suffix", f".{suffix}，实际为 {report.format}")
     if report.puid is None and report.kind in ("other", "text"):
-        report.say("only-name-known" if report.details.get("named-like-a-format") else "unknown-format")
+        known = report.details.get("named-like-a-format") and suffix in WITHOUT_MARK
+        report.say("only-name-known" if known else "unknown-format")

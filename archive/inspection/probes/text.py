@@ -13,6 +13,7 @@ SCRIPT = re.compile(
     r"<script\b|\bon(?:load|click|error|mouseover)\s*=|javascript:|<iframe\b|<object\b|<embed\b", re.I
 )
 TAG = re.compile(r"<[^>]{0,2000}>")
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a]")
 DOCTYPE = re.compile(r"<!ENTITY\b", re.I)
 
 
@@ -36,7 +37,9 @@ def open_and_report(report: Report, path: str) -> None:
 def _decode(data: bytes) -> tuple[str | None, str]:
     for codec in CODECS:
         try:
-            return data.decode(codec), codec
+            text = data.decode(codec)
+            if not CONTROL.search(text):
+                return text, codec
         except UnicodeDecodeError as fault:
             if len(data) == MOST_BYTES and fault.start > MOST_BYTES - 8:
                 return data[: fault.start].decode(codec), codec

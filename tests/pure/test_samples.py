@@ -1,0 +1,22 @@
+"""Every sample file goes through `examine` without crash, exception or hang; the score may not fall."""
+
+import pytest
+
+from tests.samples_table import SAMPLES, agrees, results, rows
+
+pytestmark = [
+    pytest.mark.samples,
+    pytest.mark.skipif(not SAMPLES.exists(), reason="no sample files beside the project (../shared/samples)"),
+]
+AT_LEAST = 150
+"""Verdicts as expected; signatures of OFD files are not verified yet."""
+
+
+def test_every_sample_is_examined_and_none_crashes_the_parser():
+    right = 0
+    for row, result, seconds in results():
+        assert result["verdict"] in ("accept", "flag", "reject"), row["path"]
+        assert not any("解析没有完成" in f["message"] for f in result["findings"]), row["path"]
+        assert seconds < 20, row["path"]
+        right += agrees(row["expected_verdict"], result)
+    assert len(rows()) == 174 and right >= AT_LEAST
