@@ -4,14 +4,28 @@ A new source system is a folder under `packs/`, never code: README.md in this fo
 package imports no models and knows no check numbers; `archive.inspection` asks it and reports.
 """
 
-from ._case import DeclaredMaterial, Normalised, Person, Unit, declared_retention, normalise
+from ._case import (
+    RESIDENT,
+    DeclaredMaterial,
+    Normalised,
+    Person,
+    Unit,
+    declared_retention,
+    insurances_of,
+    insurances_of_form,
+    is_identity_type,
+    normalise,
+)
 from ._judge import KINDS, Violation, judge, shown, waiting_reasons
 from ._loader import PACKS, load, registry
 from ._model import Condition, Dictionary, Entry, Field, Item, Material, NeedsPerson, Pack, Registry, Rule
 from ._rules import RULES
+from ._values import TYPES, as_date, as_month, kind_of
+from ._values import as_moment as moment
 
 __all__ = [
-    "KINDS", "PACKS", "RULES", "Condition", "DeclaredMaterial", "Dictionary", "Entry", "Field", "Item", "Material",
-    "NeedsPerson", "Normalised", "Pack", "Person", "Registry", "Rule", "Unit", "Violation", "declared_retention",
-    "judge", "load", "normalise", "registry", "shown", "waiting_reasons",
+    "KINDS", "PACKS", "RESIDENT", "RULES", "TYPES", "Condition", "DeclaredMaterial", "Dictionary", "Entry", "Field", "Item",
+    "Material", "NeedsPerson", "Normalised", "Pack", "Person", "Registry", "Rule", "Unit", "Violation", "as_date",
+    "as_month", "declared_retention", "insurances_of", "insurances_of_form", "is_identity_type", "judge", "kind_of",
+    "load", "moment", "normalise", "registry", "shown", "waiting_reasons",
 ]  # fmt: skip

@@ -130,7 +130,7 @@ def normalise(item: Item, submission: Mapping[str, Any]) -> Normalised:
     lines = tuple(_read_fields(item, line, year, line=True)[0] for line in submission.get("lines") or ())
     persons = tuple(_person(person) for person in submission.get("persons") or ())
     unit = _unit(submission.get("unit"))
-    declared = _insurances(submission.get("insurances") or ())
+    declared = insurances_of(submission.get("insurances") or ())
     given = submission.get("title")
     return Normalised(
         item=item,
@@ -140,9 +140,9 @@ def normalise(item: Item, submission: Mapping[str, Any]) -> Normalised:
         department=(submission.get("department") or "").strip(),
         handled_on=handled_on,
         stage=item.stage or (submission.get("stage") or "").strip(),
-        insurances=_insurances_of_form(item, readings) or declared or _fixed(item),
+        insurances=_of_form(item, readings) or declared or _fixed(item),
         declared_insurances=declared,
-        title=_masked(given.strip())
+        title=privacy.mask_text(given.strip())
         if given and given.strip()
         else _title(item, handled_on, unit, persons, lines),
         unit=unit,
@@ -254,14 +254,24 @@ def _material(item: Item, entry: Mapping[str, Any], year: int) -> DeclaredMateri
     )
 
 
-def _insurances(words) -> tuple[str, ...]:
+def insurances_of(words) -> tuple[str, ...]:
     """Insurance names of a list of words, in the order of terms.INSURANCES; unknown words are passed over."""
     table = _dictionaries.common()["险种"]
     found = {entry.insurance for word in words if (entry := table.resolve(word))}
     return tuple(name for name in terms.INSURANCES.values() if name in found)
 
 
-def _insurances_of_form(item: Item, readings: Mapping[str, Reading]) -> tuple[str, ...]:
+def insurances_of_form(case: Normalised) -> tuple[str, ...]:
+    """What the form's own fields say, whatever `insurances` says; empty where they say nothing."""
+    return _of_form(case.item, case.readings)
+
+
+def is_identity_type(word: str) -> bool:
+    """Whether the table 证件类型 knows this kind of paper."""
+    return _dictionaries.common()["证件类型"].resolve(word) is not None
+
+
+def _of_form(item: Item, readings: Mapping[str, Reading]) -> tuple[str, ...]:
     found = set()
     for field in item.fields:
         if field.role == "insurance" and field.label in readings:
@@ -282,7 +292,7 @@ def _title(item: Item, handled_on: date, unit: Unit | None, persons, lines) -> s
     who = f"{names[0]}等{len(names)}人" if len(names) > 1 else "".join(names)
     unit_name = unit.name if unit else ""
     tail = f"{who[:60]}{item.title}{handled_on.year}年{handled_on.month}月"
-    return _masked(unit_name[: TITLE_LIMIT - len(tail)] + tail)
+    return privacy.mask_text(unit_name[: TITLE_LIMIT - len(tail)] + tail)
 
 
 def _names_in_lines(item: Item, lines) -> list[str]:
@@ -291,13 +301,6 @@ def _names_in_lines(item: Item, lines) -> list[str]:
         return []
     values = [line[field.label].value for line in lines if field.label in line]
     return [value for value in values if isinstance(value, str)]
-
-
-def _masked(title: str) -> str:
-    """Titles hold no personal numbers; one that holds none is left as it was written."""
-    if privacy.LONG_DIGITS.search(unicodedata.normalize("NFKC", title)):
-        return privacy.mask_text(title)
-    return title
 
 
 def _personal(item: Item, readings, lines) -> frozenset[str]:
@@ -315,9 +318,11 @@ def _looks_personal(key: str, raw: Any) -> bool:
     if _LOOKS_PERSONAL.search(key):
         return True
     texts = raw if isinstance(raw, list) else [raw]
-    return any(
-        privacy.NUMBER.search(unicodedata.normalize("NFKC", str(text))) for text in texts if _is_text(text)
-    )
+    return any(_holds_number(str(text)) for text in texts if _is_text(text))
+
+
+def _holds_number(text: str) -> bool:
+    return any(match["number"] for match in privacy.PERSONAL.finditer(unicodedata.normalize("NFKC", text)))
 
 
 def _is_text(raw: Any) -> bool:

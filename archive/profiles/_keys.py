@@ -45,7 +45,7 @@ CHANNELS = ("", "online", "counter")
 BASES = ("stated", "inferred")
 SEVERITIES = ("failed", "warning")
 SEALS = ("", "copies", "all")
-ROLES = ("", "name", "idno", "id_type", "sex", "birth", "unit_name", "uscc", "row_name", "insurance")
+ROLES = ("", "name", "idno", "id_type", "sex", "birth", "unit_name", "uscc", "row_name", "insurance", "place")
 
 
 def check_table(file: str, where: str, table, keys: dict[str, str]) -> None:

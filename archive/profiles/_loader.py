@@ -7,6 +7,7 @@
 """
 
 import re
+import string
 import tomllib
 from dataclasses import replace
 from functools import cache
@@ -18,7 +19,7 @@ from archive.errors import WrongPack
 
 from . import _dictionaries, _keys
 from ._model import Condition, Dictionary, Field, Item, Material, NeedsPerson, Pack, Registry, Rule, plain
-from ._rules import RULES
+from ._rules import COMMON_WORDS, RULES
 from ._values import DATE_FORMATS, MONTH_FORMATS, TYPES
 
 PACKS = Path(__file__).parent / "packs"
@@ -251,6 +252,7 @@ class _PackReader:
             own = {key: value for key, value in table.items() if key not in _keys.RULE}
             _keys.check_table(self.file, where, {k: table[k] for k in table if k in _keys.RULE}, _keys.RULE)
             _keys.one_of(self.file, f"{where}.severity", table["severity"], _keys.SEVERITIES)
+            self._sentence(f"{where}.sentence", table["sentence"], (*COMMON_WORDS, *function.words))
             wanted = table.get("items", [item.code for item in items])
             for code in wanted:
                 if code not in [item.code for item in items]:
@@ -263,6 +265,14 @@ class _PackReader:
                     )  # fmt: skip
                     items[place] = replace(item, rules=(*item.rules, rule))
         return items
+
+    def _sentence(self, where: str, sentence: str, words: tuple[str, ...]) -> None:
+        try:
+            used = [name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None]
+        except ValueError as fault:
+            raise self.wrong(where, f"花括号有误：{fault}") from None
+        for name in used:
+            _keys.one_of(self.file, where, name, words)
 
     def _parameters(self, where: str, function, item: Item, own: dict[str, Any]) -> dict[str, Any]:
         for key in own:

@@ -187,7 +187,9 @@ class Item:
 
     @cached_property
     def _fields_by_name(self) -> tuple[dict[str, Field], dict[str, Field]]:
-        return tuple({name: f for f in fields for name in f.names} for fields in (self.fields, self.line_fields))
+        return tuple(
+            {name: f for f in fields for name in f.names} for fields in (self.fields, self.line_fields)
+        )
 
     def field_for(self, key: str, year: int | None = None, *, line: bool = False) -> Field | None:
         """By label, code or alias; a year may stand before labels that are about a year."""

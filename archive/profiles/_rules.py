@@ -36,18 +36,22 @@ class RuleFunction:
     name: str
     function: Callable[[Normalised, Parameters], Iterable[Breach]]
     parameters: Mapping[str, str]  # name → kind, a trailing ? = optional
+    words: tuple[str, ...]  # what its sentence may name beside COMMON_WORDS
     meaning: str  # the first line of the function's docstring
 
 
 RULES: dict[str, RuleFunction] = {}
 
 
-def rule(**parameters: str):
-    """Register a rule. Kinds: field, fields, text, texts, integer, severity, conditions, material, flag, pattern."""
+COMMON_WORDS = ("field", "value", "line", "handled_on")
+
+
+def rule(*words: str, **parameters: str):
+    """Register a rule and the words its breaches bring. Kinds: field, fields, text, texts, integer, severity, conditions, material, flag, pattern."""
 
     def register(function):
         meaning = (function.__doc__ or "").strip().splitlines()[0]
-        RULES[function.__name__] = RuleFunction(function.__name__, function, parameters, meaning)
+        RULES[function.__name__] = RuleFunction(function.__name__, function, parameters, words, meaning)
         return function
 
     return register
@@ -82,7 +86,7 @@ def _shift(month: date, months: int) -> date:
     return date(count // 12, count % 12 + 1, 1)
 
 
-@rule(field="field", months="integer")
+@rule("earliest", field="field", months="integer")
 def not_before_month_offset(case, p):
     """The date is not earlier than the first day of the month of handling, shifted by `months`."""
     value = as_date(_value(case.readings, p["field"]))
@@ -92,7 +96,7 @@ def not_before_month_offset(case, p):
         yield Breach(field=p["field"], raw=_raw(case.readings, p["field"]), words=words)
 
 
-@rule(field="field", of="field", later="severity?")
+@rule("expected", "found", field="field", of="field", later="severity?")
 def month_equals(case, p):
     """The month of `field` is that of the date `of`; earlier = the rule's severity, later = `later`."""
     of = as_date(_value(case.readings, p["of"]))
@@ -103,7 +107,7 @@ def month_equals(case, p):
         yield Breach(field=p["field"], raw=_raw(case.readings, p["field"]), severity=severity, words=words)
 
 
-@rule(first="field", then="field", lines="flag?")
+@rule("first", first="field", then="field", lines="flag?")
 def date_order(case, p):
     """The date `then` is not before the date `first` (a special value such as 99999999 is never before)."""
     for line, table in _tables(case, p):
@@ -123,7 +127,7 @@ def not_after_handled(case, p):
             yield Breach(field=p["field"], raw=_raw(table, p["field"]), line=line)
 
 
-@rule(total="field", plus="fields", minus="fields?", when_equal="fields?", lines="flag?")
+@rule("expected", "found", total="field", plus="fields", minus="fields?", when_equal="fields?", lines="flag?")
 def sum_equals(case, p):
     """`total` = Σ `plus` − Σ `minus` (blank = 0); only where the fields of `when_equal` are equal."""
     for line, table in _tables(case, p):
@@ -144,7 +148,7 @@ def sum_equals(case, p):
             yield Breach(field=p["total"], raw=_raw(table, p["total"]), line=line, words=words)
 
 
-@rule(row="field", total="texts", columns="fields", lines="flag")
+@rule("expected", "found", "column", row="field", total="texts", columns="fields", lines="flag")
 def row_sum(case, p):
     """In every column, the line named by one of `total` equals the sum of all other lines (blank = 0)."""
     wanted = {plain(word) for word in p["total"]}
@@ -189,7 +193,7 @@ def all_or_none(case, p):
             yield Breach(field=label)
 
 
-@rule(field="field", value="text", needs="texts")
+@rule("missing", field="field", value="text", needs="texts")
 def contains_implies(case, p):
     """Where the choice contains `value`, it contains every word of `needs` too."""
     value = case.value(p["field"])
@@ -221,7 +225,7 @@ def upper_case(case, p):
             yield Breach(field="persons.id_no", raw=person.given_no)
 
 
-@rule(dates="texts", period="field?", on="field?")
+@rule("due", "quarter", dates="texts", period="field?", on="field?")
 def due_by(case, p):
     """A quarterly return came by the `dates` (month-day) after its quarter; the quarter is `period`, else the last."""
     stated = as_date(_value(case.readings, p.get("on", "")))
@@ -256,7 +260,7 @@ def _last_quarter(day: date) -> tuple[int, int]:
     return (day.year, number) if number else (day.year - 1, 4)
 
 
-@rule(field="field", lines="flag")
+@rule("other", field="field", lines="flag")
 def unique_in_lines(case, p):
     """No two lines hold the same value of the field."""
     seen: dict[Any, int] = {}
