@@ -7,7 +7,7 @@
   const typing = (target) => target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
 
   // --- toasts: what is done, for a while; what failed stays until closed -------------------------------
-  const STAY = 7000;
+  const STAY = 7000; // milliseconds
 
   function leaveLater(toast) {
     if (toast.classList.contains("tone-danger")) return;
@@ -142,6 +142,16 @@
     }
   });
 
+  // --- lists keep their filters: the way back to a list leads to it as it was left --------------------------
+  function keepLists() {
+    const key = (path) => `list:${path}`;
+    if (document.querySelector("[data-rows]")) sessionStorage.setItem(key(location.pathname), location.search);
+    for (const link of all(".breadcrumbs a, a[data-back]")) {
+      const kept = link.search ? "" : sessionStorage.getItem(key(link.pathname));
+      if (kept) link.search = kept;
+    }
+  }
+
   // --- forms -----------------------------------------------------------------------------------------------
   document.addEventListener("change", (event) => {
     const target = event.target;
@@ -152,6 +162,8 @@
       target.form.requestSubmit();
     }
   });
+
+  const PATIENCE = 8000; // milliseconds after which a form may be sent again at the latest
 
   // Empty fields stay out of the address of a filtered list: what is bookmarked is what was asked.
   document.addEventListener("formdata", (event) => {
@@ -173,7 +185,7 @@
       reason.focus();
       return;
     }
-    if (form.matches("[data-again]")) return;
+    if (form.matches("[data-again]") || event.submitter?.matches("[data-again]")) return;
     // One click, one deed: a second submit of the same form is dropped until the answer is here.
     if (form.dataset.sent) {
       event.preventDefault();
@@ -181,6 +193,7 @@
     }
     form.dataset.sent = "yes";
     event.submitter?.setAttribute("aria-busy", "true");
+    setTimeout(unlock, PATIENCE); // a download answers without leaving the page
   });
 
   function unlock() {
@@ -225,5 +238,6 @@
     all("form", root).filter((form) => form.querySelector("[data-select]")).forEach(showSelection);
   }
   settle(document);
+  keepLists();
   document.addEventListener("htmx:afterSwap", (event) => settle(event.detail.elt || event.target));
 })();

@@ -112,11 +112,11 @@
       request.addEventListener("load", () => {
         const result = answer(request);
         if (request.status < 400 && result.word) {
-          say(item, result.word, result.tone, result.sentence, result.url);
+          say(item, result.word, result.tone, result.message, result.url);
           offer(item);
           finish(item, "done");
         } else {
-          fail(item, result.sentence || `服务器没有收下（${request.status}）。请稍后重试；仍然如此的，请告诉系统管理员。`);
+          fail(item, result.message || `服务器没有收下（${request.status}）。请稍后重试；仍然如此的，请告诉系统管理员。`);
           finish(item, "failed");
         }
       });

@@ -1,10 +1,12 @@
 """The pages of the gallery: the templates of the product filled with `sample` values. No rule lives here."""
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template import loader
 
+from archive.errors import WrongState
+from config.middleware import POLICY
 from tests.look import sample
 
 
@@ -13,7 +15,7 @@ def strict_policy(get_response):
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response["Content-Security-Policy"] = "default-src 'self'"
+        response["Content-Security-Policy"] = POLICY
         return response
 
     return answer
@@ -149,6 +151,15 @@ def package(request):
 
 
 def upload(request):
+    if request.method == "POST":
+        file = request.FILES["files"]
+        if "bad" in file.name:
+            return JsonResponse(
+                {"code": "wrong-input", "message": f"{file.name}：不是 zip 文件。"}, status=400
+            )
+        return JsonResponse(
+            {"word": "已归档", "tone": "success", "message": f"{file.size} 字节", "url": "/record/"}
+        )
     return render(
         request,
         "upload.html",
@@ -175,13 +186,8 @@ def register(request):
 
 
 def refused(request):
-    context = {
-        "status": 409,
-        "code": "wrong-state",
-        "sentence": "归档信息包 DG201912100001 目前是“已归档”，不能退回。",
-        "back_url": "/package/",
-    }
-    return render(request, "refusal.html", context, status=409)
+    fault = WrongState(what="归档信息包 DG201912100001 ", state="已归档", verb="退回")
+    return render(request, "refusal.html", {"fault": fault, "back_url": "/package/"}, status=fault.status)
 
 
 def fault(request):

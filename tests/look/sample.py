@@ -283,7 +283,7 @@ def reading() -> dict:
         },
         "zooms": [{"label": "整页", "url": "#"}, {"label": "适合宽度", "url": "#", "current": True}, {"label": "原大", "url": "#"}],
         "download": {"label": "原件", "url": "#"},
-        "facts": [{k: v for k, v in fact.items() if k != "wide"} for fact in FACTS[:10]],
+        "facts": FACTS[:10],
         "facts_title": "说明",
         "watermark": "页面带有查看人、时间和目的的水印：陈静 2026-03-04 09:31 窗口核实参保时间",
         "breadcrumbs": [{"label": "档案目录", "url": "/records/"}, {"label": "D019-ZY·DJ·2019·D100-000001", "url": "/record/", "code": True}, {"label": "阅读"}],

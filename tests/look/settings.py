@@ -15,7 +15,10 @@ TEMPLATES = [
         "DIRS": [ROOT / "templates", ROOT / "tests" / "look" / "templates"],
         "OPTIONS": {
             "context_processors": ["django.template.context_processors.request", "tests.look.pages.frame"],
-            "libraries": {"archive_words": "archive.templatetags.archive_words"},
+            "libraries": {
+                "archive_words": "archive.templatetags.archive_words",
+                "archive_charts": "archive.templatetags.archive_charts",
+            },
             "string_if_invalid": "",
         },
     }

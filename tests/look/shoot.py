@@ -1,4 +1,5 @@
-"""Take pictures: `python -m tests.look.shoot OUTDIR [--base URL --login NAME:PASSWORD] [PATH…]`.
+"""Take pictures: `python -m tests.look.shoot OUTDIR [--base URL --login NAME:PASSWORD] [PATH…]`,
+or look for oneself: `python -m tests.look.shoot --serve`.
 
 Without --base the gallery itself is served and its pages are taken; with it, the PATHs of a running site.
 Every page is taken at both sizes. Exit status 1 when the browser complained about a page.
@@ -65,11 +66,16 @@ def take(base: str, pages: Iterable[str], folder: Path, *, login: tuple[str, str
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("pictures"))
     parser.add_argument("--base", help="address of a running site; without it the gallery is served")
     parser.add_argument("--login", help="NAME:PASSWORD for that site")
+    parser.add_argument("--serve", action="store_true", help="only serve the gallery, until interrupted")
     parser.add_argument("pages", nargs="*", metavar="PATH")
     asked = parser.parse_args()
+    if asked.serve:
+        with served_gallery() as base:
+            print(base, flush=True)
+            threading.Event().wait()
     if asked.base:
         login = tuple(asked.login.split(":", 1)) if asked.login else None
         complaints = take(asked.base.rstrip("/"), asked.pages or ["/"], asked.folder, login=login)
