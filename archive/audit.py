@@ -28,6 +28,7 @@ TABLE: dict[str, str] = {
     "record.described": "更正著录：{changes}",
     "copy.failed": "副本写入 {store} 失败：{fault}",
     "copy.damaged": "副本受损（{store}）：{fault}",
+    "copy.recovered": "副本核验恢复完好（{store}）",
     "determination.set": "判定 {key} 的保管期限为 {period}：{basis}",
     "determination.provisional": "暂定 {key} 的保管期限为 {period}：{basis}",
     "determination.confirmed": "确认 {key} 的保管期限：{basis}",

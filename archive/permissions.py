@@ -52,6 +52,7 @@ TABLE: dict[str, Action] = {
     "fixity.read": action("查看固化核验", "archivist", "manager", "sysadmin", "inspector", "auditor"),
     "fixity.run": action("执行固化核验", "archivist", "manager", "sysadmin"),
     "audit.read": action("查看审计记录", "auditor", "inspector"),
+    "audit.seal": action("封存审计记录", "auditor"),
     "system.read": action("查看系统状态", "sysadmin", "secadmin", "auditor"),
 }  # fmt: skip
 _ACTIONS: dict[str, Action] = dict(TABLE)

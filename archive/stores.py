@@ -39,6 +39,15 @@ def _same_day_in(years: int, day: date) -> date:
         return day.replace(year=day.year + years, day=28)
 
 
+def horizon(today: date) -> datetime:
+    """How far ahead anything is locked at all: the end of the day LOCK_HORIZON_YEARS from now, in local time."""
+    return _end_of(_same_day_in(settings.LOCK_HORIZON_YEARS, today))
+
+
+def _end_of(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
+
+
 def lock_until(record: Record, *, today: date) -> datetime | None:
     """End of the locked day in local time, or None when the period is already over."""
     horizon = _same_day_in(1 if record.provisional else settings.LOCK_HORIZON_YEARS, today)
@@ -46,4 +55,4 @@ def lock_until(record: Record, *, today: date) -> datetime | None:
     day = horizon if end is None else min(horizon, end)
     if day <= today:
         return None
-    return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))
+    return _end_of(day)
