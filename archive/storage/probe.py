@@ -37,7 +37,7 @@ def probe(store, horizon_days: int) -> list[ProbeResult]:
         return [_failed("lock", f"锁定没有生效：{error}", _TRY_OTHER)]
     results = [_lock_kept(held, now)]
     if results[0].state == "ok":
-        results += [_delete_refused(store, held), _shorten_refused(store, held, now)]
+        results += [_shorten_refused(store, held, now), _delete_refused(store, held)]
     return [*results, _far_date(store, now)]
 
 

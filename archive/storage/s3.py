@@ -83,6 +83,9 @@ class S3Store:
         if found.bytes != size:
             reason = f"写入 {size} 字节，读回是 {found.bytes} 字节。"
             raise failed(self.name, "changed", reason, version=version)
+        if until and found.lock_until is None and size > SINGLE_PUT:
+            self._retain(key, version, until, mode)  # Ceph 16 forgets the lock of an upload in parts
+            found = self.head(key, version)
         if until:
             self._confirm_lock(found, until, mode)
         return found

@@ -100,13 +100,21 @@ def test_a_range_is_the_same_slice_of_the_bytes(store):
     held = put(store, "ranges", content)
     for start, length in itertools.product((0, 1, 150, 199, 200, 500), (None, 0, 1, 50, 1000)):
         end = None if length is None else start + length
-        assert read(store, "ranges", held.version, start=start, length=length) == content[start:end], (start, length)
+        assert read(store, "ranges", held.version, start=start, length=length) == content[start:end], (
+            start,
+            length,
+        )
 
 
 def test_a_reader_gives_blocks_of_the_size_asked_for(store):
     held = put(store, "blocks", b"0123456789")
     with store.open("blocks", held.version) as stream:
-        assert [stream.read(4), stream.read(4), stream.read(4), stream.read(4)] == [b"0123", b"4567", b"89", b""]
+        assert [stream.read(4), stream.read(4), stream.read(4), stream.read(4)] == [
+            b"0123",
+            b"4567",
+            b"89",
+            b"",
+        ]
 
 
 def test_a_second_put_makes_a_new_version_and_leaves_the_old_one_intact(store):
@@ -145,7 +153,9 @@ def test_a_listing_gives_every_version_under_a_prefix_and_nothing_else(store):
     if hasattr(store, "page_size"):
         store.page_size = 3
     other = RECORD.replace("D019", "D0190")
-    wanted = {(key, put(store, key).version) for key in [f"{RECORD}/o-{n}" for n in range(4)] for _ in range(2)}
+    wanted = {
+        (key, put(store, key).version) for key in [f"{RECORD}/o-{n}" for n in range(4)] for _ in range(2)
+    }
     outside = {(key, put(store, key).version) for key in [f"{other}/o-0", "D019", "seals/1"]}
 
     listed = [(one.key, one.version) for one in store.iterate("D019/")]
@@ -181,7 +191,24 @@ def test_what_is_not_there_is_missing(store, ask):
 
 
 @pytest.mark.parametrize(
-    "key", ["", "/", "/a", "a/", "a//b", "../a", "a/../b", "a/.", ".hidden", "a b", "a@b", "a\0b", "a\nb", "e\u0301", "x" * 201]
+    "key",
+    [
+        "",
+        "/",
+        "/a",
+        "a/",
+        "a//b",
+        "../a",
+        "a/../b",
+        "a/.",
+        ".hidden",
+        "a b",
+        "a@b",
+        "a\0b",
+        "a\nb",
+        "e\u0301",
+        "x" * 201,
+    ],
 )
 def test_a_key_that_could_mean_another_place_is_refused(store, key):
     with refused("unsupported"):

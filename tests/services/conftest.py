@@ -54,7 +54,9 @@ def radosgw() -> StoreConfig:
         return
     missing = [name for name in ("radosgw", "ceph-mon", "ceph-osd", "ceph", "curl") if not shutil.which(name)]
     if missing:
-        pytest.skip(f"no S3 server: {', '.join(missing)} not installed (apt-get install radosgw ceph-mon ceph-osd)")
+        pytest.skip(
+            f"no S3 server: {', '.join(missing)} not installed (apt-get install radosgw ceph-mon ceph-osd)"
+        )
     script, folder = str(HERE / "radosgw.sh"), tempfile.mkdtemp(prefix="radosgw-")
     port = free_port(following=2)
     try:

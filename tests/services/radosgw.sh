@@ -82,7 +82,7 @@ mon data avail crit = 1
 [osd.0]
 osd data = $dir/osd
 osd objectstore = memstore
-memstore device bytes = ${RADOSGW_BYTES:-2147483648}
+memstore device bytes = ${RADOSGW_BYTES:-4294967296}
 memstore page set = false
 osd op num shards = 2
 osd max object name len = 1024
@@ -93,6 +93,10 @@ rgw frontends = beast endpoint=127.0.0.1:$port
 rgw thread pool size = 32
 rgw dns name = localhost
 rgw enable apis = s3, admin
+# give the room of deleted objects back in seconds; by default it takes two hours, and then the memory is full
+rgw gc obj min wait = 1
+rgw gc processor period = 5
+rgw gc processor max time = 5
 rgw crypt require ssl = false
 CONF
 }

@@ -1,0 +1,325 @@
+"""What only the local store has to prove: it survives kills at any step, and its files say what they are."""
+
+import hashlib
+import io
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from archive.errors import StorageFailed
+from archive.storage import StoreConfig
+from archive.storage.local import LocalStore
+
+PROJECT = Path(__file__).resolve().parents[2]
+FAR = datetime(2150, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def config(tmp_path):
+    return StoreConfig(name="local", path=str(tmp_path / "store"))
+
+
+@pytest.fixture
+def store(config):
+    return LocalStore(config)
+
+
+def put(store, key, content=b"content", lock_until=None):
+    return store.put(
+        key,
+        io.BytesIO(content),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        content_type="text/plain",
+        lock_until=lock_until,
+    )
+
+
+def files_of(store, folder="objects"):
+    return sorted(path for path in (store.root / folder).rglob("*") if path.is_file())
+
+
+WRITER = """
+import hashlib, io, sys
+from archive.storage import StoreConfig
+from archive.storage.local import LocalStore
+store = LocalStore(StoreConfig(name="local", path=sys.argv[1]))
+print("ready", flush=True)
+number = 0
+while True:
+    content = bytes([number % 256]) * 300_000
+    number += 1
+    held = store.put(f"D019/rec-{number % 5}/a", io.BytesIO(content), size=len(content),
+                     sha256=hashlib.sha256(content).hexdigest(), content_type="x/y", lock_until=None)
+    print(held.key, held.version, flush=True)
+    if number % 3 == 0:
+        store.set_legal_hold(held.key, held.version, True)
+    elif number % 4 == 0:
+        store.remove(held.key, held.version)
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_whole_objects_or_none(config):
+    chance = random.Random(7)
+    acknowledged = 0
+    for _ in range(12):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, config.path], cwd=PROJECT, stdout=subprocess.PIPE
+        )
+        assert writer.stdout.readline() == b"ready\n"
+        time.sleep(chance.uniform(0.001, 0.12))
+        writer.send_signal(signal.SIGKILL)
+        said, _ = writer.communicate()
+        acknowledged += said.count(b"\n")
+        store = LocalStore(config)  # opening sweeps
+        assert files_of(store, "incoming") == []
+        listed = list(store.iterate())
+        for one in listed:
+            held = store.head(one.key, one.version)
+            with store.open(one.key, one.version) as stream:
+                content = stream.read()
+            assert len(content) == held.bytes == one.bytes
+            assert hashlib.sha256(content).hexdigest() == held.sha256
+        assert len(files_of(store)) == 2 * len(
+            listed
+        )  # no bytes without a description, and none the other way
+    assert acknowledged > 10
+
+
+# The calls of the operating system that a put makes, in their order; the writer dies just before the n-th.
+DYING = """
+import os, signal, sys
+sys.argv, step = sys.argv[:2], int(sys.argv[2])
+import hashlib, io
+from archive.storage import StoreConfig
+from archive.storage.local import LocalStore
+store = LocalStore(StoreConfig(name="local", path=sys.argv[1]))
+seen = 0
+def watch(event, args):
+    global seen
+    if event in ("os.link", "os.rename", "os.mkdir", "os.remove", "open", "os.chmod") and "store" in str(args):
+        seen += 1
+        if seen == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+store.put("D019/x/a", io.BytesIO(b"whole"), size=5, sha256=hashlib.sha256(b"whole").hexdigest(),
+          content_type="x/y", lock_until=None)
+"""
+
+
+def test_a_put_killed_before_each_of_its_steps_is_whole_or_absent(config):
+    outcomes = []
+    for step in range(1, 40):
+        ended = subprocess.run(
+            [sys.executable, "-c", DYING, config.path, str(step)], cwd=PROJECT, check=False
+        )
+        store = LocalStore(config)
+        listed = list(store.iterate())
+        outcomes.append(len(listed))
+        assert len(files_of(store)) == 2 * len(listed) and files_of(store, "incoming") == []
+        for one in listed:
+            assert store.open(one.key, one.version).read() == b"whole"
+            store.remove(one.key, one.version)
+        assert files_of(store) == []
+        if ended.returncode == 0:
+            break
+    assert ended.returncode == 0 and {0, 1} <= set(outcomes) and len(outcomes) > 8
+
+
+def test_a_sweep_leaves_a_living_writer_alone(config, store):
+    class Paused(io.BytesIO):
+        def read(self, amount=-1):
+            block = super().read(3)
+            if not block:
+                return block
+            LocalStore(config)  # another process opens the store in the middle of the put
+            return block
+
+    content = b"slowly written"
+    held = store.put(
+        "slow",
+        Paused(content),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        content_type="x/y",
+        lock_until=None,
+    )
+    assert store.open("slow", held.version).read() == content
+    assert files_of(store, "incoming") == []
+
+
+def test_a_sweep_takes_what_a_dead_writer_left(config, store):
+    (store.incoming / "dead").write_bytes(b"half")
+    (store.incoming / "dead.json").write_text('{"key": "D0')
+    assert LocalStore(config).sweep() == 0
+    assert files_of(store, "incoming") == []
+
+
+def test_bytes_and_description_are_read_only_files(store):
+    put(store, "D019/0193abcd-1111-7aaa-8bbb-123456789012/o")
+    kept = files_of(store)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in kept] == [0o440, 0o440]
+    assert kept[0].relative_to(store.objects).parts[:-1] == (
+        "D019",
+        "+0193ab",
+        "+cd",
+        "0193abcd-1111-7aaa-8bbb-123456789012",
+    )
+
+
+def test_a_lock_after_2106_is_kept(store):
+    held = put(store, "far", lock_until=FAR)
+    assert store.head("far", held.version).lock_until == FAR
+
+
+def test_a_version_is_removed_once_its_lock_has_ended(config):
+    held = put(LocalStore(config), "ended", lock_until=FAR)
+    later = LocalStore(config, clock=lambda: FAR + timedelta(seconds=1))
+    later.remove("ended", held.version)
+    assert later.versions("ended") == [] and files_of(later) == []
+
+
+def test_removing_the_last_object_leaves_no_folder_behind(store):
+    held = put(store, "D019/0193abcd-1111-7aaa-8bbb-123456789012/o")
+    store.remove(held.key, held.version)
+    assert list(store.objects.iterdir()) == []
+
+
+def test_a_removal_cut_short_can_be_repeated(store):
+    held = put(store, "cut")
+    next(path for path in files_of(store) if path.suffix != ".json").unlink()  # killed after the bytes went
+    assert [one.bytes for one in store.versions("cut")] == [0]
+    with pytest.raises(StorageFailed) as failure:
+        store.head("cut", held.version)
+    assert failure.value.kind == "missing"
+    store.remove("cut", held.version)
+    assert store.versions("cut") == [] and files_of(store) == []
+
+
+def test_a_truncated_file_shows_its_real_size(store):
+    held = put(store, "short", b"twelve bytes")
+    content = next(path for path in files_of(store) if path.suffix != ".json")
+    content.chmod(0o600)
+    os.truncate(content, 5)
+    assert store.head("short", held.version).bytes == 5
+    assert store.head("short", held.version).sha256 == held.sha256
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "{}", '{"key": 1}'])
+def test_a_damaged_description_is_a_change_and_opens_no_way_to_remove(store, damage):
+    held = put(store, "damaged", lock_until=FAR)
+    description = next(path for path in files_of(store) if path.suffix == ".json")
+    description.chmod(0o600)
+    description.write_text(damage)
+    for verb in (store.head, store.remove):
+        with pytest.raises(StorageFailed) as failure:
+            verb("damaged", held.version)
+        assert failure.value.kind == "changed"
+    assert len(files_of(store)) == 2
+
+
+def test_a_description_moved_to_another_object_is_noticed(store):
+    one, other = put(store, "one"), put(store, "other", lock_until=FAR)
+    folder = store.objects
+    os.replace(folder / f"one@{one.version}.json", folder / f"other@{other.version}.json")
+    with pytest.raises(StorageFailed) as failure:
+        store.remove("other", other.version)
+    assert failure.value.kind == "changed"
+
+
+def test_the_description_can_be_read_without_the_system(store):
+    held = put(store, "D019/x", b"content", lock_until=FAR)
+    state = json.loads((store.objects / f"D019/x@{held.version}.json").read_text())
+    assert (state["key"], state["sha256"], state["lock_until"]) == ("D019/x", held.sha256, FAR.isoformat())
+
+
+def test_many_writers_and_removers_in_one_folder_do_not_disturb_each_other(store):
+    troubles = []
+
+    def work(number):
+        try:
+            for turn in range(15):
+                held = put(store, f"D019/same/{number}", f"{number} {turn}".encode())
+                assert store.open(held.key, held.version).read() == f"{number} {turn}".encode()
+                store.remove(held.key, held.version)
+        except Exception as trouble:
+            troubles.append(trouble)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == [] and files_of(store) == []
+
+
+def test_two_extensions_at_once_end_with_the_later_one(store):
+    held = put(store, "raced", lock_until=FAR)
+    dates = [FAR + timedelta(days=days) for days in range(1, 13)]
+
+    def extend(date):
+        try:
+            store.extend_lock("raced", held.version, date)
+        except StorageFailed as refusal:
+            assert refusal.kind == "locked"
+
+    threads = [threading.Thread(target=extend, args=(date,)) for date in dates]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.head("raced", held.version).lock_until == dates[-1]
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_plain_words(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFailed) as failure:
+        LocalStore(StoreConfig(name="local", path=str(tmp_path / "file")))
+    assert failure.value.kind == "failed" and "操作系统" in str(failure.value)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing():
+    if not Path("/dev/shm").is_dir() or os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    folder = Path("/dev/shm") / f"full-{os.getpid()}"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        folder.rmdir()
+        pytest.skip("this machine does not let us mount")
+    try:
+        store = LocalStore(StoreConfig(name="local", path=str(folder / "store")))
+        with pytest.raises(StorageFailed) as failure:
+            put(store, "big", bytes(3_000_000))
+        assert failure.value.kind == "full"
+        assert files_of(store) == [] and files_of(store, "incoming") == []
+        assert put(store, "small").bytes == 7
+    finally:
+        subprocess.run(["umount", str(folder)], check=False)
+        folder.rmdir()
+
+
+def test_the_immutable_flag_keeps_even_root_from_deleting(tmp_path):
+    store = LocalStore(StoreConfig(name="local", path=str(tmp_path / "store"), immutable=True))
+    try:
+        held = put(store, "flagged")
+    except StorageFailed as failure:
+        pytest.skip(f"no immutable flag here: {failure}")
+    try:
+        with pytest.raises(PermissionError):
+            (store.objects / f"flagged@{held.version}").unlink()
+        store.set_legal_hold("flagged", held.version, True)
+        store.set_legal_hold("flagged", held.version, False)
+    finally:
+        store.remove("flagged", held.version)
+    assert store.versions("flagged") == []
