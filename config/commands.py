@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -31,6 +32,9 @@ class ArchiveCommand(BaseCommand):
         self.json = options.pop("json")
         try:
             status = self.run(**options)
+        except BrokenPipeError:  # the reader of our lines has seen enough; what was begun is committed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         except (NotConfigured, StorageFailed) as fault:
             self.stop(3, str(fault))
         except ArchiveError as fault:

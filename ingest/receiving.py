@@ -221,8 +221,10 @@ def name_of(declared: dict) -> tuple[str, str, int]:
 
 
 def content_digest(declared: dict, facts: dict) -> str:
-    """What makes two packages the same: submission.json less system.exported_at, and the payload's digests."""
-    compared = dict(declared)
+    """What makes two packages the same: submission.json less system.exported_at, and the payload's digests. A
+    declaration that cannot be read counts by its bytes."""
+    unread = {} if declared else {"unread": facts["tags"].get("submission.json", {}).get("sha256")}
+    compared = declared | unread
     if isinstance(compared.get("system"), dict):
         compared["system"] = {k: v for k, v in compared["system"].items() if k != "exported_at"}
     payload = sorted((path, measured["sha256"]) for path, measured in facts["files"].items())
