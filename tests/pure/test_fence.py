@@ -126,7 +126,7 @@ def test_the_child_dies_when_its_parent_is_killed(busy, tmp_path):
     script = (
         "import sys; from archive.inspection.fence import Fence\n"
         "fence = Fence(functions='tests.hostile'); print(fence.describe()['pid'], flush=True)\n"
-        + ("fence.call('spin')" if busy else "sys.stdin.read()")
+        + (f"fence.call('spin', started={str(tmp_path / 'started')!r})" if busy else "sys.stdin.read()")
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -135,6 +135,8 @@ def test_the_child_dies_when_its_parent_is_killed(busy, tmp_path):
         env={**os.environ, "PYTHONPATH": "."},
     )
     child = int(parent.stdout.readline())
+    while busy and not (tmp_path / "started").exists():
+        time.sleep(0.01)
     parent.kill()
     parent.wait()
     for _ in range(100):

@@ -192,6 +192,12 @@ def test_a_bomb_that_lies_about_its_size_is_stopped_while_unpacking(tmp_path, in
     assert written <= 1000 and (not answer["readable"] or answer["problems"])
 
 
+def test_a_folder_larger_than_the_limit_is_refused(tmp_path, into):
+    folder = laid_out(bag_files({"a": bytes(600), "b": bytes(600)}), tmp_path / "folder")
+    answer = unpack(str(folder), str(into), {"total_bytes": 1000})
+    assert answer["readable"] is False and "上限" in answer["refusal"]
+
+
 def test_too_many_entries_are_refused(tmp_path, into):
     path = zipped({f"data/{n}": b"" for n in range(30)}, tmp_path / "p.zip")
     answer = unpack(str(path), str(into), {"entries": 20})
