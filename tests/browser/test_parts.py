@@ -163,6 +163,21 @@ def test_a_page_does_not_move_while_it_loads_and_fits_the_office_screen(at, path
     assert driver.execute_script("return document.documentElement.scrollWidth") <= OFFICE[0]
 
 
+def test_a_refused_part_is_told_above_the_content_and_nothing_else_changes(at):
+    driver = at("/record/")
+    driver.execute_script("htmx.ajax('GET', '/refused/', { target: 'h1', swap: 'innerHTML' })")
+    until(driver, lambda d: "不能退回" in one(d, "#refused").text)
+    assert "张三" in one(driver, "h1").text
+    assert len(driver.find_elements(By.CSS_SELECTOR, ".top")) == 1, "only the refusal is taken from the answered page"
+    driver.get_log("browser")  # the status 409 is what was asked for
+
+
+def test_long_work_asks_for_its_state_until_it_is_finished(at):
+    driver = at("/progress/")
+    until(driver, lambda d: "归档完成" in one(d, ".progress").text)
+    assert not one(driver, ".progress").get_attribute("hx-get")
+
+
 def test_a_form_is_sent_once_however_often_it_is_clicked(at):
     driver = at("/record/")
     sent = driver.execute_script(

@@ -134,7 +134,12 @@ def records(request):
 
 def none(request):
     return render(
-        request, "none.html", {"breadcrumbs": [{"label": "收集", "url": "#"}, {"label": "归档信息包"}]}
+        request,
+        "none.html",
+        {
+            "more": {"label": "接口说明", "url": "#"},
+            "breadcrumbs": [{"label": "收集", "url": "#"}, {"label": "归档信息包"}],
+        },
     )
 
 
@@ -164,6 +169,16 @@ def upload(request):
         request,
         "upload.html",
         {"form": BatchForm(), "breadcrumbs": [{"label": "收集", "url": "#"}, {"label": "上传归档信息包"}]},
+    )
+
+
+def progress(request):
+    """A page with work under way; asked by htmx, the work is finished."""
+    if request.headers.get("HX-Request"):
+        work = {"done": 600, "total": 600, "finished": True, "sentence": "归档完成"}
+        return render(request, "parts/progress.html", {"progress": work, "poll_url": "/progress/"})
+    return render(
+        request, "working.html", {"progress": sample.gallery()["progress"], "poll_url": "/progress/"}
     )
 
 

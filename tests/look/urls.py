@@ -17,6 +17,7 @@ urlpatterns = [
     path("read/", pages.read),
     path("package/", pages.package),
     path("upload/", pages.upload),
+    path("progress/", pages.progress),
     path("register/", pages.register),
     path("refused/", pages.refused),
     path("fault/", pages.fault),
