@@ -5,7 +5,6 @@ verdict: `failed` beats `waiting` beats `accepted`. `acceptance` turns it into s
 """
 
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,7 @@ def load_profile(package: Package) -> list[Finding]:
         return []
     findings = integrity.structure_findings(package.submission)
     if not any(row.verdict == "failed" for row in findings):
-        package.pack, package.item, unknown = _profile(package.submission)
+        package.pack, package.item, unknown = integrity.lookup(package.submission)
         findings = [*findings, *unknown]
     return list(findings)
 
@@ -121,24 +120,6 @@ def _judged(submission, package, findings, case, fonds, period, retention) -> Ex
         period=period,
         retention=retention,
     )
-
-
-def _profile(declared: dict) -> tuple[Any, Any, list[Finding]]:
-    source, item_code = declared["source"], declared["item"]
-    pack = profiles.registry().pack(source, date.fromisoformat(declared["handled_on"]))
-    if pack is None:
-        known = "、".join(profiles.registry().sources())
-        message = f"来源系统“{source}”没有业务配置包（已有：{known}）。请核对 source，或请管理员装入配置包。"
-        return (
-            None,
-            None,
-            [_finding("X-source", "integrity", "failed", message, field="source", value=source)],
-        )
-    item = pack.item(item_code)
-    if item is None:
-        message = f"来源系统“{source}”没有业务事项“{item_code}”。请核对 item。"
-        return pack, None, [_finding("X-item", "integrity", "failed", message, field="item", value=item_code)]
-    return pack, item, []
 
 
 def _fonds(case: Any, submission: Submission) -> tuple[Fonds | None, list[Finding]]:
