@@ -236,7 +236,7 @@ def _number(check: Check, case: Normalised, field: str, id_no: str) -> Iterator[
         fault = "是第一代身份证的15位号码，2013年1月1日起停止使用"
         verdict = "failed" if case.handled_on >= OLD_NUMBERS_UNTIL else "warning"
     if fault:
-        value = privacy.mask_number(id_no)
+        value = profiles.shown(id_no, personal=True)
         message = f"“{field}”的公民身份号码“{value}”{fault}（GB 11643）。请核对证件后改正。"
         yield check.finding(verdict, message, field=field, value=value, rule="GB 11643")
 
@@ -324,7 +324,7 @@ def _same_person(check: Check, case: Normalised, sheet: _Sheet) -> Iterator[Find
     name, id_no = sheet.values.get("name", ""), sheet.values.get("idno", "")
     same_number = [person for person in case.persons if id_no and person.id_no == id_no]
     if id_no and not same_number and sheet.line is None:
-        value = privacy.mask_number(id_no)
+        value = profiles.shown(id_no, personal=True)
         message = f"表上的证件号码“{value}”不是任何当事人（persons）的号码。请核对后改正。"
         yield check.finding("failed", message, field=sheet.labels["idno"], value=value, rule="表与当事人一致")
     candidates = same_number or (case.persons if sheet.line is None and not id_no else ())

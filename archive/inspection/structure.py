@@ -52,6 +52,7 @@ _PROPERTY = {
     STEPS: "integrity",
 }
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+DEPTH = 20
 FIX = "请由业务系统改正后重新导出。"
 
 
@@ -60,6 +61,9 @@ def structure_findings(submission: Any) -> list[Finding]:
     if not isinstance(submission, dict):
         message = f"submission.json 应是一个对象，现在却是{profiles.kind_of(submission)}。{FIX}"
         return [_finding(TYPE, "submission.json", message, "顶层是对象")]
+    if _deeper_than(submission, DEPTH):
+        message = f"submission.json 的嵌套超过{DEPTH}层，不是归档信息包的格式。{FIX}"
+        return [_finding(TYPE, "submission.json", message, f"嵌套不超过{DEPTH}层")]
     findings = list(_table("", submission, TOP))
     if isinstance(submission.get("format"), str) and submission["format"] != FORMAT:
         value = profiles.shown(submission["format"])
@@ -75,6 +79,19 @@ def structure_findings(submission: Any) -> list[Finding]:
     findings += _materials(submission.get("materials"))
     findings += _unstorable(submission)
     return findings
+
+
+def _deeper_than(value: Any, depth: int) -> bool:
+    """Level by level: what is too deep for Python's own recursion is found here, before anything recurses."""
+    level = [value]
+    for _ in range(depth):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 def _table(where: str, table: dict, keys: dict[str, str]) -> Iterator[Finding]:
