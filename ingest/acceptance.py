@@ -71,7 +71,7 @@ def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
             reason = f"{reason}（共 {len(failed)} 处不通过）"
         submission.reason = privacy.mask_text(reason)[:300]
         if examined.verdict != "accepted":
-            submission.claimed_until = None
+            submission.claimed_by, submission.claimed_until = "", None
         submission.save()
         FindingRow.objects.filter(submission=submission).delete()
         FindingRow.objects.bulk_create(
@@ -329,7 +329,7 @@ def keep(submission_id, fence: Fence, *, actor: Actor) -> Submission:
     source = _Staged(submission, fence)
     if not keeping.keep(submission.record_id, source.open, actor=actor):
         Submission.objects.filter(pk=submission.pk, state="filed").update(
-            claimed_until=timezone.now() + timedelta(seconds=15)
+            claimed_by="", claimed_until=timezone.now() + timedelta(seconds=15), attempts=0
         )
         return submission
     blob = submission.blob
@@ -338,8 +338,8 @@ def keep(submission_id, fence: Fence, *, actor: Actor) -> Submission:
         if submission.state != "filed":
             return submission
         _move(submission, "archived")
-        submission.blob, submission.claimed_until = "", None
-        submission.save(update_fields=["state", "blob", "claimed_until"])
+        submission.blob, submission.claimed_by, submission.claimed_until = "", "", None
+        submission.save(update_fields=["state", "blob", "claimed_by", "claimed_until"])
     # Every copy is proven: what was staged is no longer evidence. A kill here leaves blobs for the sweep.
     staging.drop(blob)
     staging.drop_work_folder(submission.pk)

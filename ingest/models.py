@@ -52,6 +52,7 @@ class Submission(models.Model):
     record = models.ForeignKey("archive.Record", models.PROTECT, null=True)
     superseded_by = models.ForeignKey("self", models.PROTECT, null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    claimed_by = models.CharField(max_length=80, blank=True)  # see claims.py
     claimed_until = models.DateTimeField(null=True)
 
     # An archivist's confirmation, where the site wants one, and the daily sample.

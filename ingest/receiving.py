@@ -23,11 +23,8 @@ from archive import audit, privacy
 from archive.identifiers import new_id
 from archive.inspection.fence import Fence
 from archive.permissions import Actor, require
-from ingest import staging, states
+from ingest import claims, staging, states
 from ingest.models import Submission
-
-LEASE = timedelta(minutes=15)
-"""How long a submission belongs to the process that works on it; then a sweep takes it up again."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,8 @@ def _receive(
         revision=revision,
         content_digest=content_digest(declared, facts) if facts.get("readable") else "",
         default_fonds=default_fonds,
-        claimed_until=timezone.now() + LEASE,
+        claimed_by=claims.me(),
+        claimed_until=timezone.now() + claims.LEASE,
     )
     try:
         if not facts.get("readable"):
@@ -144,8 +142,9 @@ def _place(new: Submission, *, actor: Actor) -> Received:
     received = _row(new, actor=actor)
     for other in same_case:
         if "superseded" in states.SUBMISSION_MOVES[other.state]:
-            other.state, other.superseded_by, other.claimed_until = "superseded", received.submission, None
-            other.save(update_fields=["state", "superseded_by", "claimed_until"])
+            other.state, other.superseded_by = "superseded", received.submission
+            other.claimed_by, other.claimed_until = "", None
+            other.save(update_fields=["state", "superseded_by", "claimed_by", "claimed_until"])
             audit.record(
                 actor=actor,
                 action="submission.superseded",
@@ -181,7 +180,8 @@ def _refused(new: Submission, reason: str, *, actor: Actor) -> Received:
         first = Submission.objects.filter(blob_sha256=new.blob_sha256, state="refused").order_by("id").first()
         if first and first.reason == reason[:300]:
             return _duplicate(new, first)
-        new.state, new.reason, new.claimed_until = "refused", reason[:300], None
+        new.state, new.reason = "refused", reason[:300]
+        new.claimed_by, new.claimed_until = "", None
         new.examined_at = new.received_at
         new.save(force_insert=True)
         audit.record(
