@@ -12,7 +12,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-YEAR = re.compile(r"^([0-9]{4})年度?")
+YEAR = re.compile(r"^([0-9]{4})年度?(?:第?[一二三四1-4]季度)?")
 _YEAR_FIRST = re.compile(r"^([0-9]{4})(?=年度)")
 
 
