@@ -58,7 +58,10 @@ class Engine(Protocol):
         """True from `ensure` of a new or outdated index, or `clear`, until `mark_complete`."""
 
     def mark_complete(self) -> None:
-        """The caller has put every document there is."""
+        """The caller has put every document there is. Settles too."""
+
+    def settle(self) -> None:
+        """Housekeeping after many writes, in short transactions; questions are answered faster afterwards."""
 
     def put(self, documents: Iterable[Document]) -> None:
         """Add or replace, in short transactions; the same document twice changes nothing."""

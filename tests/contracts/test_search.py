@@ -288,7 +288,17 @@ def test_ranked_hits_and_the_rest_join_without_gap_or_double(archive, monkeypatc
     monkeypatch.setattr("search.engine._database.RANKED", 20)
     chosen = min((one for one in archive.documents if "张三" in one.names), key=lambda one: one.formed_on)
     typed = f"张三 {archive.numbers[chosen.record_id][chosen.names.index('张三')][-4:]}"
-    for question in ("社会保险", typed, chosen.reference_code.split("-")[0]):
+    cited = [
+        generated.changed(
+            archive.documents[0],
+            record_id=uuid.uuid4(),
+            formed_on=date(2030, 1, 1),
+            title=f"更正{chosen.reference_code}",
+        )
+        for _ in range(50)
+    ]
+    archive.engine.put(cited)  # all newer than the record itself, which comes first and must not come again
+    for question in ("社会保险", typed, chosen.reference_code, chosen.reference_code.split("-")[0]):
         everything, seen, cursor = archive.find(question, sort="newest", limit=1000), [], ""
         while True:
             page = archive.find(question, limit=6, cursor=cursor, facets=("year",))
@@ -398,6 +408,15 @@ def test_words_that_only_touch_across_two_fields_or_out_of_order_are_not_found(a
     assert [archive.find(typed).total for typed in ("龘甲", "乙龖", "丙龘", "龖丁")] == [1, 1, 1, 1]
     assert [archive.find(typed).total for typed in ("甲乙", "龘龖", "齉灪", "齉龘灪")] == [0, 0, 0, 0]
     assert archive.find("靁靁灪龘靁齉").total == 1  # blanks between Chinese characters are layout
+    mixed = generated.changed(base, record_id=uuid.uuid4(), names=("龘乙", "B7"), text="Résumé")
+    archive.engine.put([mixed])
+    assert [archive.find(typed).total for typed in ("龘乙", "乙B7", "résumé", "RÉSUMÉ", "resume")] == [
+        1,
+        0,
+        1,
+        1,
+        0,
+    ]
 
 
 ODD = (
