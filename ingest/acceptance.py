@@ -1,7 +1,7 @@
 """decide and file: what follows from an examination. Six steps, each its own transaction, each resumable:
 
 1. `decide` writes the findings and moves the submission to returned, waiting or accepted;
-2. `confirm` lets an archivist settle what only a person can;
+2. what only a person can settle is settled by him (ingest/settling.py);
 3. `file` makes the record in one transaction with the submission's own move to filed;
 4. `keep` writes the bytes (archive.keeping) and
 5. moves the submission to archived and empties the staging area, only when nothing is left to write;
@@ -18,30 +18,17 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from archive import audit, holdings, keeping, permissions, privacy, records, stores, terms
-from archive.errors import StorageFailed, WrongState
+from archive import audit, holdings, keeping, privacy, records, stores, terms
+from archive.errors import StorageFailed
 from archive.identifiers import new_id
 from archive.inspection.fence import Fence
 from archive.models import DigitalObject
 from archive.permissions import Actor
 from archive.records import NewObject, NewParty, NewRecord
-from ingest import receiving, staging, states
+from ingest import receiving, staging
 from ingest.examination import Examined, report_of
 from ingest.models import FindingRow, Submission
-
-
-def _locked(submission_id) -> Submission:
-    return Submission.objects.select_for_update().get(pk=submission_id)
-
-
-def _move(submission: Submission, to: str) -> None:
-    if not states.may_move(submission.state, to):
-        raise WrongState(
-            what=f"信息包 {submission}",
-            state=states.SUBMISSION_STATES[submission.state],
-            verb=f"变为“{states.SUBMISSION_STATES[to]}”",
-        )
-    submission.state = to
+from ingest.moves import locked, move, refuse
 
 
 def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
@@ -49,21 +36,22 @@ def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
     case = examined.case
     number = Submission.objects.filter(pk=submission_id).values_list("examinations", flat=True).get() + 1
     with transaction.atomic():
-        submission = _locked(submission_id)
+        submission = locked(submission_id)
         if submission.state not in ("received", "returned", "waiting"):
             return submission
         report = staging.save_report(submission.pk, number, report_of(submission, examined))
         if submission.state != "received":
-            _move(submission, "received")
-        _move(submission, examined.verdict)
+            move(submission, "received")
+        move(submission, examined.verdict)
         submission.examinations = number
         submission.report = report
         submission.examined_at = timezone.now()
         submission.pack_version = examined.pack_version
-        submission.fonds = examined.fonds
+        submission.fonds = examined.fonds or submission.fonds
         if case is not None:
             submission.title = privacy.mask_text(case.title)[:300]
             submission.department_name = case.department[:80]
+            submission.security = terms.SECURITY_CODES.get(case.security or "", terms.DEFAULT_SECURITY)
             submission.handled_on = case.handled_on
         failed = [row for row in examined.findings if row.verdict == "failed"]
         reason = failed[0].message if failed else "；".join(examined.reasons)
@@ -106,52 +94,11 @@ def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
 def reconsider(submission_id, examined: Examined, *, actor: Actor) -> Submission:
     """An accepted submission that a kill kept from being filed, and that is not acceptable any more."""
     with transaction.atomic():
-        submission = _locked(submission_id)
+        submission = locked(submission_id)
         if submission.state == "accepted":
-            _move(submission, "received")
+            move(submission, "received")
             submission.save(update_fields=["state"])
     return decide(submission_id, examined, actor=actor)
-
-
-@transaction.atomic
-def confirm(submission_id, *, note: str, actor: Actor) -> Submission:
-    """An archivist lets a waiting submission of a confirmed-per-batch source go on: it is examined again."""
-    permissions.require(actor, "submission.confirm")
-    submission = _locked(submission_id)
-    if submission.state != "waiting":
-        raise WrongState(
-            what=f"信息包 {submission}", state=states.SUBMISSION_STATES[submission.state], verb="确认归档"
-        )
-    _move(submission, "received")
-    submission.confirmed_at, submission.confirmed_by_id = timezone.now(), actor.id
-    submission.save(update_fields=["state", "confirmed_at", "confirmed_by"])
-    audit.record(
-        actor=actor,
-        action="submission.confirmed",
-        kind="submission",
-        subject=submission.pk,
-        name=str(submission),
-        data={"note": note.strip() or "无备注"},
-    )
-    return submission
-
-
-@transaction.atomic
-def examine_again(submission_id, *, actor: Actor) -> Submission:
-    """Put a returned or waiting submission back in line, after a pack, a period or the engine changed."""
-    permissions.require(actor, "submission.examine")
-    submission = _locked(submission_id)
-    _move(submission, "received")
-    submission.save(update_fields=["state"])
-    return submission
-
-
-def examine_waiting(*, actor: Actor) -> int:
-    """After a period was determined: everything that waits is judged again. Returns how many."""
-    rows = Submission.objects.filter(state="waiting").values_list("pk", flat=True)
-    for pk in list(rows):
-        examine_again(pk, actor=actor)
-    return len(rows)
 
 
 def file(submission_id, examined: Examined, *, actor: Actor) -> Submission:
@@ -162,13 +109,11 @@ def file(submission_id, examined: Examined, *, actor: Actor) -> Submission:
         report_bytes = stream.read()
     objects = _objects(examined, report_bytes)
     with transaction.atomic():
-        submission = _locked(submission_id)
+        submission = locked(submission_id)
         if submission.state in ("filed", "archived"):
             return submission
         if submission.state != "accepted":
-            raise WrongState(
-                what=f"信息包 {submission}", state=states.SUBMISSION_STATES[submission.state], verb="归档"
-            )
+            refuse(submission, "归档")
         department = holdings.department(fonds, case.department, actor=actor)
         earlier = (
             Submission.objects.filter(source=submission.source, business_no=submission.business_no)
@@ -215,7 +160,7 @@ def file(submission_id, examined: Examined, *, actor: Actor) -> Submission:
             parties=_parties(case),
         )
         record = records.create(new, actor=actor, store_names=list(stores.configured()))
-        _move(submission, "filed")
+        move(submission, "filed")
         submission.record = record
         submission.reason = ""
         if _is_sampled(submission):
@@ -334,10 +279,10 @@ def keep(submission_id, fence: Fence, *, actor: Actor) -> Submission:
         return submission
     blob = submission.blob
     with transaction.atomic():
-        submission = _locked(submission_id)
+        submission = locked(submission_id)
         if submission.state != "filed":
             return submission
-        _move(submission, "archived")
+        move(submission, "archived")
         submission.blob, submission.claimed_by, submission.claimed_until = "", "", None
         submission.save(update_fields=["state", "blob", "claimed_by", "claimed_until"])
     # Every copy is proven: what was staged is no longer evidence. A kill here leaves blobs for the sweep.
@@ -377,23 +322,3 @@ class _Staged:
                     raise StorageFailed(store="暂存", kind="missing", reason="暂存的信息包不能再次打开。")
                 self.root = Path(facts["root"])
         return self.root
-
-
-@transaction.atomic
-def sample_seen(submission_id, *, verdict: str, actor: Actor) -> Submission:
-    """An archivist looked at a sampled record and says what he found ("" = in order)."""
-    permissions.require(actor, "submission.sample")
-    submission = _locked(submission_id)
-    if submission.sampled_on is None or submission.sample_seen_at is not None:
-        raise WrongState(what=f"信息包 {submission}", state="不在待抽查之列", verb="抽查")
-    submission.sample_seen_at, submission.sample_verdict = timezone.now(), verdict.strip()[:200]
-    submission.save(update_fields=["sample_seen_at", "sample_verdict"])
-    audit.record(
-        actor=actor,
-        action="submission.sampled",
-        kind="submission",
-        subject=submission.pk,
-        name=str(submission),
-        data={"verdict": verdict.strip() or "无误"},
-    )
-    return submission

@@ -12,10 +12,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from ingest import states
-from ingest.models import Submission
+from ingest.models import MOST_ATTEMPTS, Submission
 
 LEASE = timedelta(minutes=15)
-MOST_ATTEMPTS = 5
 
 
 def _read(path: str) -> str:

@@ -20,7 +20,7 @@ from archive.inspection.examine import prepare, verdict
 from archive.inspection.fence import Fence
 from archive.models import DigitalObject, Fonds, RecordParty, SourceSystem
 from ingest import staging
-from ingest.models import Submission
+from ingest.models import CONFIRMATION, JUDGEMENT, PERIOD, Submission
 
 ENGINE = "1"
 """Raised when a check's meaning changes, so that reports tell which engine wrote them."""
@@ -113,15 +113,21 @@ def _judged(submission, package, findings, case, fonds, period, retention) -> Ex
     if not failed:
         if retention is None:
             reasons.append(period.reason)
+        confirmed = submission.confirmed_at is not None
         for reason in profiles.waiting_reasons(case):
-            findings.append(_finding("X-needs-person", "integrity", "manual", reason, rule="须由人判断"))
-            reasons.append(reason)
+            findings.append(_finding(JUDGEMENT, "integrity", "manual", reason, rule="须由人判断"))
+            if not confirmed:  # a confirmation is the judgement; the finding stays in the report
+                reasons.append(reason)
         unscanned = [row for row in findings if row.check == "GD-4-2" and row.verdict == "not-run"]
         if settings.REQUIRE_SCAN and unscanned:
             reasons.append("病毒扫描没有完成，本单位规定未扫描的不得归档。")
         source = SourceSystem.objects.filter(code=submission.source).first()
-        if source and source.confirm_per_batch and submission.confirmed_at is None:
-            reasons.append("该来源设为逐批确认，等待档案员确认归档。")
+        if source and source.confirm_per_batch and not confirmed:
+            reason = "该来源设为逐批确认，等待档案员确认归档。"
+            findings.append(
+                _finding(CONFIRMATION, "integrity", "manual", reason, rule="来源系统设置：逐批确认")
+            )
+            reasons.append(reason)
     verdict = "returned" if failed else "waiting" if reasons else "accepted"
     return Examined(
         package=package,
@@ -157,7 +163,7 @@ def _retention(period: determinations.Period, case: Any) -> tuple[str | None, li
     """What the business system says is never silently replaced and never shortens (submission format)."""
     if period.retention is None:
         message = f"{period.reason}判定之前，字节已收存并核对，信息包等待。"
-        return None, [_finding("X-retention", "integrity", "manual", message, rule="保管期限待定")]
+        return None, [_finding(PERIOD, "integrity", "manual", message, rule="保管期限待定")]
     if case.retention is None or case.retention == period.retention:
         return period.retention, []
     if periods.shorter(period.retention, case.retention):
@@ -166,9 +172,7 @@ def _retention(period: determinations.Period, case: Any) -> tuple[str | None, li
     else:
         message = f"业务系统写的保管期限{case.retention}短于期限表的最低期限{period.retention}，按{period.retention}归档。"
         kept = period.retention
-    return kept, [
-        _finding("X-retention", "integrity", "warning", message, field="retention", value=case.retention)
-    ]
+    return kept, [_finding(PERIOD, "integrity", "warning", message, field="retention", value=case.retention)]
 
 
 def _duplicates(case: Any, package: Package, submission: Submission) -> list[dict]:

@@ -5,10 +5,69 @@ personal values with it. Rows hold what lists and decisions need, masked.
 """
 
 from django.db import models
+from django.db.models import Q
 
 from archive import terms
 from archive.identifiers import new_id
+from archive.models import Department, Fonds, Record
+from archive.permissions import Actor
+from archive.scopes import Grant
 from ingest import states
+
+
+class SubmissionQuerySet(models.QuerySet):
+    def visible_to(self, actor: Actor, action: str = "submission.read") -> "SubmissionQuerySet":
+        """The only list of submissions that a page may start from: where this actor may do `action`.
+
+        A submission belongs to a fonds and a department and has a security level. Who may read also sees what he
+        handed in himself. A grant narrowed to stages or insurances shows what was filed there: before that, a
+        package has neither. What names no fonds of ours belongs to nobody yet: whoever examines sees it.
+        """
+        scope = actor.scope(action)
+        if scope.everything:
+            return self
+        q = Q(pk__in=[])
+        if action == "submission.read" and actor.may(action):
+            q |= Q(received_by_id=actor.id)
+        for grant in scope.grants:
+            q |= _granted(grant)
+        examining = actor.scope("submission.examine").grants if actor.may(action) else ()
+        if examining:
+            q |= Q(fonds=None, security__lte=max(grant.security for grant in examining))
+        return self.filter(q)
+
+    def awaiting_period(self) -> "SubmissionQuerySet":
+        return self.filter(state="waiting", pk__in=_left_to_a_person(PERIOD))
+
+    def awaiting_confirmation(self) -> "SubmissionQuerySet":
+        """Nothing is missing but a person's word; a period still to be determined comes first."""
+        rows = self.filter(state="waiting", pk__in=_left_to_a_person(CONFIRMATION, JUDGEMENT))
+        return rows.exclude(pk__in=_left_to_a_person(PERIOD))
+
+    def stuck(self) -> "SubmissionQuerySet":
+        """Tried too often: the worker leaves them alone until somebody says again."""
+        return self.filter(state__in=states.OPEN, attempts__gte=MOST_ATTEMPTS)
+
+    def to_sample(self) -> "SubmissionQuerySet":
+        return self.filter(sampled_on__isnull=False, sample_seen_at=None)
+
+
+def _left_to_a_person(*checks: str) -> models.QuerySet:
+    return FindingRow.objects.filter(check_id__in=checks, verdict="manual").values("submission")
+
+
+def _granted(grant: Grant) -> Q:
+    if grant.categories is not None or grant.stages is not None or grant.insurances is not None:
+        return Q(record__in=Record.objects.filter(grant.q()))
+    q = Q(fonds__in=Fonds.objects.filter(code=grant.fonds), security__lte=grant.security)
+    if grant.departments is not None:
+        q &= Q(department_name__in=Department.objects.filter(pk__in=grant.departments).values("name"))
+    return q
+
+
+PERIOD, CONFIRMATION, JUDGEMENT = "X-retention", "X-confirm", "X-needs-person"
+"""The findings that make a package wait for a person: a period, a confirmation per batch, a judgement."""
+MOST_ATTEMPTS = 5
 
 
 class Submission(models.Model):
@@ -35,6 +94,7 @@ class Submission(models.Model):
     default_fonds = models.CharField(max_length=12, blank=True)
     fonds = models.ForeignKey("archive.Fonds", models.PROTECT, null=True)
     department_name = models.CharField("形成部门", max_length=80, blank=True)
+    security = models.SmallIntegerField("密级", default=terms.DEFAULT_SECURITY)
     title = models.CharField("题名", max_length=300, blank=True)  # masked
     handled_on = models.DateField("办结日期", null=True)
 
@@ -61,6 +121,8 @@ class Submission(models.Model):
     sampled_on = models.DateField(null=True)
     sample_seen_at = models.DateTimeField(null=True)
     sample_verdict = models.CharField(max_length=200, blank=True)
+
+    objects = SubmissionQuerySet.as_manager()
 
     class Meta:
         verbose_name = verbose_name_plural = "归档信息包"

@@ -18,6 +18,8 @@ SENTENCES = {
     "submission.returned": "退回：{reason}",
     "submission.waiting": "待处理：{reason}",
     "submission.accepted": "检测通过，可以归档",
+    "submission.again": "重新检测：{why}",
+    "submission.retried": "停住之后重试",
     "submission.confirmed": "确认归档：{note}",
     "submission.sampled": "抽查：{verdict}",
 }

@@ -19,9 +19,10 @@ from django.core.files.storage import storages
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from archive import audit, privacy
+from archive import audit, privacy, terms
 from archive.identifiers import new_id
 from archive.inspection.fence import Fence
+from archive.models import Fonds
 from archive.permissions import Actor, require
 from ingest import claims, staging, states
 from ingest.models import Submission
@@ -60,11 +61,14 @@ def _receive(
     channel: str,
     default_fonds: str = "",
     batch_no: str = "",
+    claim: bool = True,
 ) -> Received:
+    """`claim` False leaves the submission to the worker; else the caller goes on with it at once."""
     require(actor, "submission.hand_in")
     facts = unpack(submission_id, blob.name, fence)
     declared = facts.get("submission") if isinstance(facts.get("submission"), dict) else {}
     source, business_no, revision = name_of(declared)
+    fonds_code = text_of(declared.get("fonds"), 12) or default_fonds
     new = Submission(
         id=submission_id,
         channel=channel,
@@ -82,17 +86,30 @@ def _receive(
         revision=revision,
         content_digest=content_digest(declared, facts) if facts.get("readable") else "",
         default_fonds=default_fonds,
-        claimed_by=claims.me(),
-        claimed_until=timezone.now() + claims.LEASE,
+        fonds=Fonds.objects.filter(code=fonds_code).first(),
+        department_name=text_of(declared.get("department"), 80),
+        security=terms.SECURITY_CODES.get(text_of(declared.get("security"), 10), terms.DEFAULT_SECURITY),
+        claimed_by=claims.me() if claim else "",
+        claimed_until=timezone.now() + claims.LEASE if claim else None,
     )
     try:
         if not facts.get("readable"):
             reason = facts.get("refusal") or facts.get("crashed") or "不是可读的信息包"
             return _refused(new, f"拒收：{reason}。原包已留存备查，请重新打包后再交。", actor=actor)
-        return _named(new, actor=actor)
+        if new.fonds and not actor.system and fonds_code not in actor.fonds("submission.hand_in"):
+            return _refused(
+                new,
+                f"拒收：信息包要交入全宗 {fonds_code}，而您没有向这个全宗移交的授权。原包已留存备查；"
+                "请核对包内的全宗号，确需移交的请联系安全保密员授权。",
+                actor=actor,
+            )
+        received = _named(new, actor=actor)
     except BaseException:
         staging.drop_work_folder(submission_id)
         raise
+    if not claim:
+        staging.drop_work_folder(submission_id)  # the worker, perhaps on another machine, unpacks its own
+    return received
 
 
 def _named(new: Submission, *, actor: Actor) -> Received:

@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ('content_digest', models.CharField(blank=True, max_length=64)),
                 ('default_fonds', models.CharField(blank=True, max_length=12)),
                 ('department_name', models.CharField(blank=True, max_length=80, verbose_name='形成部门')),
+                ('security', models.SmallIntegerField(default=1, verbose_name='密级')),
                 ('title', models.CharField(blank=True, max_length=300, verbose_name='题名')),
                 ('handled_on', models.DateField(null=True, verbose_name='办结日期')),
                 ('state', models.CharField(choices=[('received', '待检测'), ('returned', '退回'), ('waiting', '待处理'), ('accepted', '待归档'), ('filed', '入库中'), ('archived', '已归档'), ('refused', '拒收'), ('superseded', '已被取代')], default='received', max_length=12)),

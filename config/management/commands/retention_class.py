@@ -4,7 +4,7 @@ from archive import determinations, profiles
 from archive.errors import WrongInput
 from archive.models import Determination, RetentionClass
 from config.commands import ArchiveCommand
-from ingest import acceptance
+from ingest import settling
 
 
 class Command(ArchiveCommand):
@@ -30,7 +30,7 @@ class Command(ArchiveCommand):
             )
         else:
             determinations.confirm(key, basis=basis, actor=actor)
-        count = acceptance.examine_waiting(actor=actor)
+        count = settling.examine_waiting(actor=actor)
         row = Determination.objects.filter(key=key).order_by("-id")[0]
         answer = {"key": key, "kind": row.kind, "period": row.period, "basis": row.basis, "released": count}
         if self.json:
