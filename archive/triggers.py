@@ -62,6 +62,7 @@ RULES: list[Rule] = [
     kept("archive_block"),
     kept("archive_fixityrun"),
     kept("archive_retentionclass"),
+    *append_only("archive_paper"),
     kept("archive_fonds"),
     kept("archive_department"),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from django.db import models
 
 from archive import terms
+from archive.identifiers import new_id
 
 
 class Fonds(models.Model):
@@ -111,6 +112,34 @@ class Determination(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} {self.period}"
+
+
+class Paper(models.Model):
+    """全宗卷的一份文件: registers, minutes, approvals, receipts, destruction records. Permanent, numbered, never due.
+    `copies` names every stored copy: [{"store", "key", "version"}]."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    fonds = models.ForeignKey(Fonds, models.PROTECT, related_name="papers")
+    number = models.PositiveIntegerField("序号")
+    kind = models.CharField("种类", max_length=40)
+    title = models.CharField("题名", max_length=200)
+    about = models.CharField(
+        max_length=60, blank=True
+    )  # "register:<uuid>", "appraisal:<uuid>", "hold:<uuid>"
+    made_at = models.DateTimeField()
+    made_by_name = models.CharField(max_length=60)
+    mime = models.CharField(max_length=120)
+    bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    copies = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "全宗卷文件"
+        constraints = [models.UniqueConstraint(fields=["fonds", "number"], name="paper_number_once")]
+        indexes = [models.Index(fields=["about"], name="paper_about")]
+
+    def __str__(self) -> str:
+        return f"{self.fonds_id}-{self.number} {self.title}"
 
 
 class Counter(models.Model):

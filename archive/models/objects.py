@@ -215,6 +215,7 @@ class Copy(models.Model):
     cipher = models.CharField(max_length=60, blank=True)  # key id where the stored bytes are encrypted
     lock_until = models.DateTimeField(null=True)
     lock_mode = models.CharField(max_length=12, blank=True)
+    legal_hold = models.BooleanField("存储端冻结", default=False)
     written_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)

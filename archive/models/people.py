@@ -15,6 +15,9 @@ ADMINISTRATORS = ("sysadmin", "secadmin", "auditor")
 class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField("姓名", max_length=60)
+    id_token = models.CharField(
+        "证件号码散列", max_length=40, blank=True
+    )  # so that nobody decides on his own file
     is_system = models.BooleanField("系统账户", default=False)
     first_name = None
     last_name = None
