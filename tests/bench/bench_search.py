@@ -57,7 +57,9 @@ def build(engine: DatabaseEngine, count: int) -> None:
         engine_cpu += time.process_time() - begin
         engine_clock += time.perf_counter() - clock
     engine.mark_complete()
-    print(json.dumps({"built": count, "per_second": round(count / engine_clock), "cpu_s": round(engine_cpu, 1)}))
+    print(
+        json.dumps({"built": count, "per_second": round(count / engine_clock), "cpu_s": round(engine_cpu, 1)})
+    )
 
 
 def size(engine: DatabaseEngine) -> float:
