@@ -207,6 +207,7 @@ def test_what_is_not_there_is_missing(store, ask):
         "a\0b",
         "a\nb",
         "e\u0301",
+        "\u212b",
         "x" * 201,
     ],
 )
@@ -231,6 +232,19 @@ def test_a_stream_other_than_declared_is_refused_and_leaves_nothing(store, wrong
         put(store, "declared", b"content", **wrong)
     assert list(store.iterate()) == []
     assert put(store, "declared", b"content").bytes == 7
+
+
+def test_a_stream_without_end_is_not_read_for_ever(store):
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def read(self, amount=-1):
+            self.given += 1
+            assert self.given < 20
+            return b"x"
+
+    with refused("changed"):
+        store.put("e", Endless(), size=3, sha256="0" * 64, content_type="x/y", lock_until=None)
 
 
 def test_a_stream_that_breaks_leaves_nothing(store):

@@ -1,5 +1,6 @@
 """What only the local store has to prove: it survives kills at any step, and its files say what they are."""
 
+import errno
 import hashlib
 import io
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -71,18 +73,20 @@ while True:
 
 def test_a_writer_killed_at_any_moment_leaves_whole_objects_or_none(config):
     chance = random.Random(7)
-    acknowledged = 0
     for _ in range(12):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, config.path], cwd=PROJECT, stdout=subprocess.PIPE
         )
-        assert writer.stdout.readline() == b"ready\n"
-        time.sleep(chance.uniform(0.001, 0.12))
+        for _ in range(1 + chance.randrange(6)):
+            assert writer.stdout.readline()
+        time.sleep(chance.uniform(0, 0.01))
         writer.send_signal(signal.SIGKILL)
-        said, _ = writer.communicate()
-        acknowledged += said.count(b"\n")
+        writer.communicate()
         store = LocalStore(config)  # opening sweeps
         assert files_of(store, "incoming") == []
+        for one in store.iterate():
+            if one.bytes == 0:  # killed while removing: known still, until the removal is repeated
+                store.remove(one.key, one.version)
         listed = list(store.iterate())
         for one in listed:
             held = store.head(one.key, one.version)
@@ -93,7 +97,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_objects_or_none(config):
         assert len(files_of(store)) == 2 * len(
             listed
         )  # no bytes without a description, and none the other way
-    assert acknowledged > 10
+    assert listed
 
 
 # The calls of the operating system that a put makes, in their order; the writer dies just before the n-th.
@@ -117,13 +121,12 @@ store.put("D019/x/a", io.BytesIO(b"whole"), size=5, sha256=hashlib.sha256(b"whol
 """
 
 
-def test_a_put_killed_before_each_of_its_steps_is_whole_or_absent(config):
+def test_a_put_killed_before_each_of_its_steps_is_whole_or_absent(tmp_path):
     outcomes = []
     for step in range(1, 40):
-        ended = subprocess.run(
-            [sys.executable, "-c", DYING, config.path, str(step)], cwd=PROJECT, check=False
-        )
-        store = LocalStore(config)
+        fresh = StoreConfig(name="local", path=str(tmp_path / f"store-{step}"))
+        ended = subprocess.run([sys.executable, "-c", DYING, fresh.path, str(step)], cwd=PROJECT, check=False)
+        store = LocalStore(fresh)  # opening sweeps
         listed = list(store.iterate())
         outcomes.append(len(listed))
         assert len(files_of(store)) == 2 * len(listed) and files_of(store, "incoming") == []
@@ -133,7 +136,8 @@ def test_a_put_killed_before_each_of_its_steps_is_whole_or_absent(config):
         assert files_of(store) == []
         if ended.returncode == 0:
             break
-    assert ended.returncode == 0 and {0, 1} <= set(outcomes) and len(outcomes) > 8
+    assert ended.returncode == 0
+    assert outcomes == sorted(outcomes) and outcomes.count(0) >= 8 and outcomes.count(1) >= 4
 
 
 def test_a_sweep_leaves_a_living_writer_alone(config, store):
@@ -180,6 +184,27 @@ def test_bytes_and_description_are_read_only_files(store):
 def test_a_lock_after_2106_is_kept(store):
     held = put(store, "far", lock_until=FAR)
     assert store.head("far", held.version).lock_until == FAR
+
+
+def test_a_disk_that_keeps_another_lock_is_found_out_at_the_put(config):
+    class Forgetful(LocalStore):
+        def _described(self, key, version):
+            return replace(super()._described(key, version), lock_until=None)
+
+    with pytest.raises(StorageFailed) as failure:
+        put(Forgetful(config), "forgotten", lock_until=FAR)
+    (written,) = LocalStore(config).versions("forgotten")
+    assert (failure.value.kind, failure.value.fields["version"]) == ("lock", written.version)
+
+
+def test_a_put_that_cannot_take_its_place_leaves_nothing(config, store, monkeypatch):
+    def fail(source, target):
+        raise OSError(errno.EIO, "the disk fails at the last step")
+
+    monkeypatch.setattr(os, "rename", fail)
+    with pytest.raises(StorageFailed):
+        put(store, "D019/nearly")
+    assert files_of(store) == [] and files_of(store, "incoming") == []
 
 
 def test_a_version_is_removed_once_its_lock_has_ended(config):

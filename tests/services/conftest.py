@@ -5,12 +5,12 @@ on a test, start one by hand and name it: TEST_S3_URL=http://127.0.0.1:7480.
 """
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,6 @@ import pytest
 from archive.storage import StoreConfig
 
 HERE = Path(__file__).parent
-_bucket_number = count(1)
 
 
 def free_port(following: int = 0) -> int:
@@ -72,6 +71,6 @@ def s3_config(radosgw: StoreConfig) -> StoreConfig:
     """Settings of a store with a new, empty bucket that has Object Lock."""
     from archive.storage.s3_client import create_bucket
 
-    config = replace(radosgw, bucket=f"test-{os.getpid()}-{next(_bucket_number)}")
+    config = replace(radosgw, bucket=f"test-{secrets.token_hex(6)}")
     create_bucket(config)
     return config

@@ -129,7 +129,7 @@ start_all() {
   await 30 osd_is_up || give_up "the object daemon did not start"
   launch rgw radosgw -c "$conf" -n client.rgw.test -f
   await 60 curl -sf --noproxy '*' -o /dev/null "http://127.0.0.1:$port/" || give_up "the gateway did not start"
-  timeout 60 radosgw-admin -c "$conf" -n client.rgw.test user create --uid=archive --display-name=archive \
+  timeout 60 radosgw-admin -c "$conf" -n client.rgw.test user create --uid=archive --display-name=archive --max-buckets=100000 \
     --access-key="${S3_ACCESS_KEY:-testaccess}" --secret-key="${S3_SECRET_KEY:-testsecret-testsecret}" \
     >"$dir/user.json" 2>"$dir/log/user.out" || give_up "the user could not be made"
   echo "http://127.0.0.1:$port"

@@ -175,6 +175,11 @@ def test_a_delete_marker_made_by_others_is_listed_and_can_be_removed(store):
     assert store.versions("marked") == []
 
 
+def test_our_own_name_in_the_metadata_is_closed(store):
+    with refused("unsupported"):
+        put(store, "k", metadata={"sha256": "0" * 64})
+
+
 # Failures
 
 DROPPED = ("x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date")
@@ -224,6 +229,25 @@ def test_a_lock_the_gateway_stores_wrongly_is_refused_at_the_put(store):
         assert put(store, "far", lock_until=far).lock_until == far
     except StorageFailed as failure:
         assert failure.kind == "lock"
+
+
+def test_a_server_that_keeps_only_part_of_the_bytes_is_found_out(store):
+    def truncate(params, **_):
+        params["body"] = b"cont"
+        params["headers"].pop("Content-MD5")
+
+    store.client.meta.events.register("before-call.s3.PutObject", truncate)
+    with refused("changed"):
+        put(store, "part", b"content")
+
+
+def test_a_shorter_lock_is_refused_before_the_server_is_asked(store):
+    """So that it is refused even by a server, or for an account, that would allow it."""
+    held = put(store, "shorter", lock_until=NEXT_YEAR)
+    seen = calls_of(store)
+    with refused("locked"):
+        store.extend_lock("shorter", held.version, NEXT_YEAR - timedelta(days=1))
+    assert seen == ["HeadObject"]
 
 
 def test_bytes_damaged_on_the_way_are_refused(store):
