@@ -53,3 +53,8 @@ def follow(topic: str, work: Callable[[Sequence[UUID]], None], *, limit: int = 2
 
 def waiting(topic: str) -> int:
     return Change.objects.filter(topic=topic).count()
+
+
+def among(topic: str, subjects: Sequence[UUID]) -> set[UUID]:
+    """Those of the subjects of which a message still waits."""
+    return set(Change.objects.filter(topic=topic, subject__in=subjects).values_list("subject", flat=True))

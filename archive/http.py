@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import quote
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -76,7 +77,10 @@ def keyset(rows: QuerySet, fields: Sequence[str], request: HttpRequest, *, size:
     order = [_turned(field) for field in fields] if backwards and cursor else list(fields)
     found = rows.order_by(*order)
     if cursor:
-        found = found.filter(_beyond(order, cursor))
+        try:
+            found = found.filter(_beyond(order, cursor))
+        except (ValidationError, ValueError):  # well formed, but of values that these fields cannot have
+            cursor, found = None, rows.order_by(*fields)
     page = list(found[: size + 1])
     more, page = len(page) > size, page[:size]
     if backwards and cursor:
@@ -91,6 +95,24 @@ def keyset(rows: QuerySet, fields: Sequence[str], request: HttpRequest, *, size:
         total=min(counted, COUNT_TO),
         exact=counted <= COUNT_TO,
     )
+
+
+def pager_of(request: HttpRequest, page: Slice) -> dict[str, str]:
+    """For parts/pager.html: the same list, its filters kept, further on or back."""
+
+    def url(**cursor: str) -> str:
+        params = request.GET.copy()
+        for name in ("after", "before"):
+            params.pop(name, None)
+        for name, value in cursor.items():
+            params[name] = value
+        return "?" + params.urlencode()
+
+    return {
+        "prev_url": url(before=page.before) if page.before else "",
+        "next_url": url(after=page.after) if page.after else "",
+        "first_url": url() if page.before else "",
+    }
 
 
 def _turned(field: str) -> str:
