@@ -204,14 +204,14 @@ class CheckedReader:
         self.count, self.digest = 0, hashlib.sha256()
 
     def read(self, amount: int) -> bytes:
-        parts, missing = [], amount
+        parts, missing = [], min(amount, self.size + 1 - self.count)  # one more shows that it is too long
         while missing > 0 and (part := self.stream.read(missing)):
             self.digest.update(part)
             parts.append(part)
             missing -= len(part)
         block = parts[0] if len(parts) == 1 else b"".join(parts)
         self.count += len(block)
-        if self.count > self.size:  # do not go on reading what may never end
+        if self.count > self.size:
             raise failed(self.store, "changed", f"内容比声明的 {self.size} 字节长，没有存入。")
         return block
 
