@@ -8,9 +8,10 @@ class ConfigConfig(AppConfig):
     label = "config"
 
     def ready(self) -> None:
-        from config import assembly, checks  # noqa: F401  (checks register themselves)
+        from config import assembly, checks, sign_in  # noqa: F401  (checks register themselves)
 
         assembly.assemble()
+        sign_in.connect()
         # Sent for each app when all migrations are done; once is enough.
         post_migrate.connect(install_triggers, sender=apps.get_app_config("archive"), dispatch_uid="triggers")
 

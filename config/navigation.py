@@ -6,13 +6,15 @@ that actor, with count and age. A place that the actor may not open is not shown
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from archive.http import actor_of
 from config import assembly
+from search import reading
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Group:
 
 
 def context(request: HttpRequest) -> dict:
-    """For every page: menu, count of todos, name of the product."""
+    """For every page: menu, count of todos, name of the product, the purpose for which is being read."""
     if not getattr(request, "user", None) or not request.user.is_authenticated:
         return {"product": PRODUCT}
     actor = actor_of(request)
@@ -37,6 +39,8 @@ def context(request: HttpRequest) -> dict:
     fonds = sorted({grant.fonds for _, grant in actor.grants if grant})
     return {
         "product": PRODUCT,
+        "purpose": reading.current(request.session),
+        "roles": actor.role_names,
         "navigation": menu(request, actor),
         "todo_count": sum(todo.count for todo in todos),
         "current_fonds": fonds[0] if len(fonds) == 1 else f"{len(fonds)} 个全宗" if fonds else "",
@@ -45,6 +49,8 @@ def context(request: HttpRequest) -> dict:
 
 
 PRODUCT = "电子业务档案管理系统"
+OVERDUE = timedelta(days=5)
+"""What has waited longer is marked."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,14 @@ class Todo:
     oldest: datetime | None = None
     hint: str = ""
 
+    @property
+    def sentence(self) -> str:
+        return self.hint
+
+    @property
+    def urgent(self) -> bool:
+        return self.oldest is not None and timezone.now() - self.oldest > OVERDUE
+
 
 def menu(request: HttpRequest, actor) -> list[Group]:
     groups: dict[str, list[Entry]] = {}
@@ -64,7 +78,9 @@ def menu(request: HttpRequest, actor) -> list[Group]:
         if action and not actor.may(action):
             continue
         url = reverse(name)
-        current = request.path == url or (url != "/" and request.path.startswith(url))
+        # A view that belongs to a place under another address (a record to the search) says so in `place`.
+        current = name == getattr(request, "place", None) or request.path == url
+        current = current or (url != "/" and request.path.startswith(url))
         groups.setdefault(group, []).append(Entry(label, url, current))
     return [Group(label, items) for label, items in groups.items()]
 

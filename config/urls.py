@@ -1,1 +1,19 @@
-urlpatterns = []
+"""Every address of the house. Apps link to one another by these names only."""
+
+from django.contrib.auth import views as auth
+from django.urls import include, path
+
+from config import pages
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("sign-in/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("sign-out/", auth.LogoutView.as_view(), name="logout"),
+    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("search/", include("search.urls")),
+    path("intake/", include("ingest.urls")),
+    path("records/<uuid:pk>/", pages.record, name="record"),
+    path("records/<uuid:pk>/print/", pages.record_print, name="record_print"),
+    path("records/", include("search.record_urls")),
+]

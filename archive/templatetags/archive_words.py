@@ -40,7 +40,7 @@ VERDICT_TONES = {
 }
 VERDICT_ORDER = ("failed", "manual", "warning", "not-run", "passed")
 
-PAGING = ("after", "before", "page")
+PAGING = ("after", "before", "page", "trail")
 """Parameters that say where in a list one stands; they fall away when the list itself changes."""
 
 

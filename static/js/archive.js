@@ -152,6 +152,8 @@
     }
   }
 
+  document.addEventListener("htmx:pushedIntoHistory", keepLists);
+
   // --- forms -----------------------------------------------------------------------------------------------
   document.addEventListener("change", (event) => {
     const target = event.target;

@@ -6,6 +6,14 @@ judged, stands in `archive/inspection/usability.py` and `safety.py`. Parsers are
 """
 
 from .identify import probe
+from .render import render, stamp
 from .unpacking import looks_like_bag, measure, unpack
 
-FUNCTIONS = {"probe": probe, "unpack": unpack, "measure": measure, "looks_like_bag": looks_like_bag}
+FUNCTIONS = {
+    "probe": probe,
+    "unpack": unpack,
+    "measure": measure,
+    "looks_like_bag": looks_like_bag,
+    "render": render,
+    "stamp": stamp,
+}

@@ -1,0 +1,162 @@
+"""Pages as images, for reading on the screen. Never the original, never evidence: made again whenever it is gone.
+
+A page is rendered behind the fence and kept without any mark under `<record>/<object>/<page>-<width>.jpg`; the
+reader's mark is drawn for each request, behind the fence too. The process has one fence for this, owned by one
+thread: a child dies with the thread that started it, and web servers change threads as they like.
+"""
+
+import os
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from archive import fonts, records
+from archive.errors import ArchiveError
+from archive.inspection.fence import Fence, Limits
+from archive.models import DigitalObject, Record
+
+THUMB, PAGE, LARGE = 144, 1240, 1860
+WIDTHS = (THUMB, PAGE, LARGE)
+"""Pixels: a thumbnail at twice its drawn size; A4 at 150 dpi; A4 at 225 dpi."""
+KINDS = {
+    "application/pdf": "pdf", "image/jpeg": "image", "image/png": "image", "image/tiff": "image",
+    "image/bmp": "image", "image/webp": "image", "image/gif": "image", "image/jp2": "image",
+}  # fmt: skip
+LARGEST = 512 * 1024 * 1024
+"""Bytes of an original that are fetched for rendering one page."""
+
+
+class NotShown(ArchiveError):
+    """A page that cannot be drawn. The file itself may be sound: it is to be downloaded by whoever may."""
+
+    code, status, sentence = "not-shown", 422, "这一页不能显示：{reason}"
+
+
+def kind_of(item: DigitalObject) -> str:
+    """ "pdf", "image", or "" where pages cannot be shown."""
+    return KINDS.get(item.mime.partition(";")[0].strip().lower(), "")
+
+
+def page_image(item: DigitalObject, page: int, width: int, *, mark: str = "", plain_mark: str = "") -> bytes:
+    """JPEG of one page, `mark` drawn over it; `plain_mark` (ASCII) where the machine has no Chinese font.
+
+    Thumbnails carry no mark: nothing on them can be read. Raises NotShown with the reason. Who may read was
+    asked at the gate.
+    """
+    with tempfile.TemporaryDirectory(prefix="page-") as folder:
+        clean, marked = Path(folder) / "clean.jpg", Path(folder) / "marked.jpg"
+        kept = _take(_name(item, page, width), clean)
+        if not kept:
+            _render(item, page, width, clean)
+        if width == THUMB:
+            return clean.read_bytes()
+        answer = _stamp(clean, mark, plain_mark, marked)
+        if "crashed" in answer and kept:  # half written, as a kill leaves it
+            _render(item, page, width, clean)
+            answer = _stamp(clean, mark, plain_mark, marked)
+        if "crashed" in answer:
+            raise NotShown(reason=f"{answer['crashed']}。")
+        return marked.read_bytes()
+
+
+def _render(item: DigitalObject, page: int, width: int, to: Path) -> None:
+    kind = kind_of(item)
+    if not kind:
+        raise NotShown(reason="这种格式没有可以显示的页面。")
+    if item.bytes > LARGEST:
+        raise NotShown(reason=f"文件超过 {LARGEST // 1024**2} MB。")
+    original = to.with_name("original")
+    with records.open_object(item) as source, original.open("wb") as sink:
+        shutil.copyfileobj(source, sink, 1024 * 1024)
+    answer = _call("render", path=str(original), kind=kind, page=page, width=width, to=str(to))
+    original.unlink()
+    if "missing" in answer:
+        raise NotShown(reason=f"这份文件只有 {answer['missing']} 页。")
+    if "crashed" in answer:
+        raise NotShown(reason=f"{answer['crashed']}。原件没有改动。")
+    _keep(_name(item, page, width), to.read_bytes())
+
+
+def _stamp(clean: Path, mark: str, plain_mark: str, to: Path) -> dict:
+    font, face = fonts.chinese() or (None, 0)
+    words = mark if font else plain_mark
+    return _call("stamp", path=str(clean), words=words, font=font, face=face, to=str(to))
+
+
+# --- the one fence of this process ------------------------------------------------------------------------------
+
+
+@cache
+def _hands(_process: int) -> tuple[ThreadPoolExecutor, Fence]:
+    fence = Fence(Limits(rest_bytes=160 * 1024 * 1024))
+    return ThreadPoolExecutor(1, thread_name_prefix="renditions"), fence
+
+
+def _call(name: str, **arguments: object) -> dict:
+    thread, fence = _hands(os.getpid())  # after a fork the parent's thread is not here
+    return thread.submit(fence.call, name, **arguments).result()
+
+
+# --- what is kept -------------------------------------------------------------------------------------------------
+
+
+def _storage():
+    return storages["renditions"]
+
+
+def _name(item: DigitalObject, page: int, width: int) -> str:
+    return f"{item.record_id}/{item.pk}/{page}-{width}.jpg"
+
+
+def _take(name: str, to: Path) -> bool:
+    try:
+        with _storage().open(name) as source:
+            to.write_bytes(source.read())
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _keep(name: str, content: bytes) -> None:
+    _storage().delete(name)
+    saved = _storage().save(name, ContentFile(content))
+    if saved != name:  # another request was quicker
+        _storage().delete(saved)
+
+
+def _kept(record_id: UUID) -> list[str]:
+    """Every rendition of a record, by name, then the folders they lay in."""
+    files, folders = [], []
+    for folder in _listed(str(record_id))[0]:
+        inside = f"{record_id}/{folder}"
+        files += [f"{inside}/{name}" for name in _listed(inside)[1]]
+        folders.append(inside)
+    return files + folders
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    try:
+        return _storage().listdir(folder)
+    except FileNotFoundError:
+        return [], []
+
+
+class Traces:
+    """See archive/traces.py."""
+
+    name = "页面图像"
+
+    @staticmethod
+    def remove(record: Record) -> None:
+        for name in _kept(record.pk):
+            _storage().delete(name)
+
+    @staticmethod
+    def prove_absent(record: Record) -> list[str]:
+        return [name for name in _kept(record.pk) if name.endswith(".jpg")]

@@ -1,0 +1,72 @@
+"""What other rooms may know of submissions: read functions, no verbs. Whoever calls has asked for the right."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, time
+from uuid import UUID
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from archive.errors import StorageFailed
+from ingest import staging
+from ingest.models import Submission
+
+
+@dataclass(frozen=True)
+class Examination:
+    """How a filed record was examined. `whole` is False when only what did not pass could be read."""
+
+    submission: Submission
+    findings: list[dict]  # check, property, verdict, file, field, value, rule, message
+    whole: bool
+
+
+def findings_of(record_id: UUID) -> Examination | None:
+    """The examination by which the record was filed; None when it came another way."""
+    submission = submission_of(record_id)
+    if submission is None:
+        return None
+    try:
+        if submission.report:
+            return Examination(submission, staging.read_report(submission.report)["findings"], True)
+    except (StorageFailed, ValueError, KeyError, OSError):
+        pass  # the report is a file beside the rows; the rows still tell what did not pass
+    rows = [
+        {
+            "check": row.check_id,
+            "property": row.property,
+            "verdict": row.verdict,
+            "file": row.file,
+            "field": row.field,
+            "value": row.value,
+            "rule": row.rule,
+            "message": row.message,
+        }
+        for row in submission.findings.order_by("position")
+    ]
+    return Examination(submission, rows, False)
+
+
+def submission_of(record_id: UUID) -> Submission | None:
+    return Submission.objects.filter(record=record_id).order_by("received_at").last()
+
+
+def open_findings(submission: Submission) -> int:
+    """How many findings did not pass."""
+    return submission.findings.count()
+
+
+def today(fonds: Iterable[str] | None) -> dict[str, int]:
+    """What came in since midnight: received, archived, returned, waiting. `fonds` None = the whole site."""
+    midnight = timezone.make_aware(datetime.combine(timezone.localdate(), time.min))
+    rows = Submission.objects.filter(received_at__gte=midnight)
+    if fonds is not None:
+        codes = list(fonds)
+        rows = rows.filter(Q(fonds__code__in=codes) | Q(fonds=None, default_fonds__in=codes))
+    return rows.aggregate(
+        received=Count("id"),
+        archived=Count("id", filter=Q(state="archived")),
+        returned=Count("id", filter=Q(state="returned")),
+        waiting=Count("id", filter=Q(state="waiting")),
+    )
