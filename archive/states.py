@@ -11,7 +11,7 @@ RECORD_STATES = {
 }
 RECORD_MOVES = {
     "archived": {"disposing", "transferred"},
-    "disposing": {"archived", "destroyed"},
+    "disposing": {"destroyed"},  # from here there is no way back
     "destroyed": set(),
     "transferred": set(),
 }

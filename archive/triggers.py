@@ -54,6 +54,7 @@ RULES: list[Rule] = [
     kept("archive_record"),
     fixed("archive_record", "reference_code", "fonds_id", "formed_on", "number", "archived_at", "source", "business_no"),
     Rule("archive_record", "UPDATE", "destroyed is the end", "OLD.\"state\" = 'destroyed' AND NEW.\"state\" <> 'destroyed'"),
+    Rule("archive_record", "UPDATE", "begun destruction only goes on", "OLD.\"state\" = 'disposing' AND NEW.\"state\" NOT IN ('disposing', 'destroyed')"),
     kept("archive_digitalobject"),
     fixed("archive_digitalobject", "record_id", "sha256", "sm3", "bytes", "role"),
     kept("archive_copy"),

@@ -253,7 +253,7 @@ class Register(models.Model):
     approved_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
     approved_at = models.DateTimeField(null=True)
     approval = models.ForeignKey(Signature, models.PROTECT, null=True, related_name="+")
-    approval_reason = models.CharField(max_length=300, blank=True)
+    end_reason = models.CharField("未批准或撤销的理由", max_length=300, blank=True)
     not_before = models.DateTimeField("等待期满", null=True)
     supervisor_one = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
     supervisor_two = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
@@ -310,6 +310,10 @@ class Register(models.Model):
                 condition=~Q(state__in=["executing", "executed"]) | Q(executed_by__isnull=False),
                 name="execution_says_by_whom",
             ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["refused", "withdrawn"]) | ~Q(end_reason=""),
+                name="an_ended_register_says_why",
+            ),
         ]
         indexes = [models.Index(fields=["state", "made_at"], name="register_by_state")]
 
@@ -360,7 +364,8 @@ class RegisterRow(models.Model):
     objects_digest = models.CharField(max_length=64)  # over the digests of the record's objects
     left_edition = models.PositiveSmallIntegerField(null=True)  # the first edition it is not in
     left_reason = models.CharField(max_length=300, blank=True)
-    locked_until = models.DateTimeField(null=True)
+    locked_until = models.DateTimeField(null=True)  # not tried again before
+    fault = models.CharField(max_length=300, blank=True)  # why the last try did not get through
     marked_at = models.DateTimeField(null=True)  # the point of no return
     destroyed_at = models.DateTimeField(null=True)
     evidence = models.JSONField(default=dict)  # exact keys and versions removed, and the proof of absence
@@ -397,6 +402,7 @@ class Supervision(models.Model):
     compared_at = models.DateTimeField()
     compared = models.PositiveIntegerField()
     digest = models.CharField(max_length=64)  # of the comparison's result
+    ticked = models.JSONField(default=list)  # paper items ticked off, once paper is held here
     signature = models.ForeignKey(Signature, models.PROTECT)
 
     class Meta:

@@ -2,7 +2,7 @@
 
 A register (销毁清册): 编制中 → 待备案 → 已备案 → 已批准 → 已核对 → 执行中 → 已执行. Rows that leave before execution make a new
 numbered edition, which is filed again: before the approval the register waits for it as 待备案, after the approval as
-新版待备案, and the approval stands for the rest.
+新版待备案, and the approval stands for the rest. A register that nothing is left in is withdrawn.
 """
 
 APPRAISAL_STATES = {"open": "鉴定中", "decided": "已作结论", "cancelled": "已撤销"}
@@ -26,9 +26,9 @@ REGISTER_MOVES = {
     "draft": {"frozen", "withdrawn"},
     "frozen": {"filed", "withdrawn"},
     "filed": {"approved", "refiling", "refused", "frozen", "withdrawn"},
-    "refiling": {"approved"},
-    "approved": {"supervised", "refiling"},
-    "supervised": {"executing", "refiling"},
+    "refiling": {"approved", "withdrawn"},
+    "approved": {"supervised", "refiling", "withdrawn"},
+    "supervised": {"executing", "refiling", "withdrawn"},
     "executing": {"executed"},
     "executed": set(),
     "refused": set(),

@@ -1,7 +1,7 @@
 """The index follows the archive: from the outbox, from rows, never from a payload.
 
 A document is always made from the record's current state while its row is locked, so a slow worker can never put
-back what another has just removed. A destroyed record has no document.
+back what another has just removed. A record has no document once its destruction has begun.
 """
 
 from collections import defaultdict
@@ -19,6 +19,7 @@ from search.engine import engine
 BATCH = 50
 """Documents in one transaction: well under the 100 ms for which a write may hold SQLite."""
 TOPIC = "search"
+GONE = ("disposing", "destroyed")
 
 
 def follow(record_ids: Sequence[UUID]) -> None:
@@ -38,7 +39,7 @@ def _index(record_ids: Sequence[UUID]) -> None:
         if connection.vendor == "postgresql":
             rows = rows.select_for_update(of=("self",))
         found = {record.pk: record for record in rows}
-        documents = list(documents_of([r for r in found.values() if r.state != "destroyed"]))
+        documents = list(documents_of([r for r in found.values() if r.state not in GONE]))
         live = {document.record_id for document in documents}
         if documents:
             engine().put(documents)
@@ -108,7 +109,7 @@ def rebuild(say: Callable[[int], None] = lambda _: None) -> int:
     engine().clear()
     last, done = None, 0
     while True:
-        rows = Record.objects.exclude(state="destroyed").order_by("pk")
+        rows = Record.objects.exclude(state__in=GONE).order_by("pk")
         if last is not None:
             rows = rows.filter(pk__gt=last)
         ids: list[UUID] = list(rows.values_list("pk", flat=True)[: BATCH * 4])
@@ -124,7 +125,7 @@ def rebuild(say: Callable[[int], None] = lambda _: None) -> int:
 def drift() -> Iterable[tuple[str, UUID]]:
     """("missing" | "extra", record id) wherever the index and the archive differ, piece by piece."""
     after: UUID | None = None
-    rows = Record.objects.exclude(state="destroyed").order_by("pk").values_list("pk", flat=True)
+    rows = Record.objects.exclude(state__in=GONE).order_by("pk").values_list("pk", flat=True)
     while True:
         page = list((rows.filter(pk__gt=after) if after else rows)[:1000])
         there = engine().ids(after, 1000)

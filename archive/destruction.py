@@ -1,0 +1,74 @@
+"""The two ends of a record's destruction: the point of no return, and the stub that stays.
+
+Between them `retention.disposal` removes the bytes; nothing else calls either. Both lock the record row first, and
+so does a hold: whoever comes second sees what the first did.
+- `begin` reads the blocks again under that lock, and moves the record to 销毁执行中: from there it only goes on.
+- `finish` comes after every proof of absence. What stays is the stub: metadata without cipher text, digests, events.
+"""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import transaction
+
+from archive import privacy, records
+from archive.errors import WrongState
+from archive.models import Block, Copy, DigitalObject, ObjectText, Record, RecordParty
+from archive.permissions import Actor
+from archive.states import RECORD_STATES
+
+Obstacles = Callable[[Record], list[str]]
+"""What else forbids it, in words; asked under the lock."""
+
+
+@transaction.atomic(savepoint=False)
+def begin(record_id: UUID, *, actor: Actor, action: str, data: dict, obstacles: Obstacles) -> list[str]:
+    """Mark a record as being destroyed, unless something forbids it: then the reasons, and nothing is changed.
+
+    `action` and `data`: the audit event that says on whose approval. Whoever begins several in one transaction goes
+    in the order of their ids, as holds do.
+    """
+    record = Record.objects.select_for_update(of=("self",)).select_related("fonds").get(pk=record_id)
+    reasons = []
+    if record.state != "archived":
+        reasons.append(f"档案目前是“{RECORD_STATES[record.state]}”")
+    reasons += [
+        f"{block.get_kind_display()}：{block.reason}"
+        for block in Block.objects.filter(record=record, lifted_at=None).order_by("placed_at")
+    ]
+    if Copy.objects.filter(object__record=record, state__in=["pending", "failed"]).exists():
+        reasons.append("还有副本没有写好")
+    reasons += obstacles(record)
+    if not reasons:
+        records.move(record.pk, "disposing", actor=actor, action=action, data=data)
+    return reasons
+
+
+@transaction.atomic(savepoint=False)
+def finish(record_id: UUID, *, actor: Actor, action: str, data: dict) -> Record:
+    """Turn a record whose every trace is proven absent into its stub. Done already: nothing happens.
+
+    Raises WrongState for a record that was never begun.
+    """
+    record = Record.objects.select_for_update(of=("self",)).get(pk=record_id)
+    if record.state == "destroyed":
+        return record
+    if record.state != "disposing":
+        raise WrongState(
+            what=f"档案 {record.reference_code}", state=RECORD_STATES[record.state], verb="结束销毁"
+        )
+    Copy.objects.filter(object__record=record).update(state="removed", legal_hold=False, fault="")
+    ObjectText.objects.filter(object__record=record).delete()
+    DigitalObject.objects.filter(record=record).exclude(sealed_path="").update(sealed_path="")
+    RecordParty.objects.filter(record=record).exclude(id_no="").update(id_no="")
+    Record.objects.filter(pk=record.pk).update(description=without_cipher_text(record.description))
+    return records.move(record.pk, "destroyed", actor=actor, action=action, data=data)
+
+
+def without_cipher_text(value):
+    """A description with every personal value blanked: without the cipher text no key can bring it back."""
+    if isinstance(value, dict):
+        return {key: without_cipher_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_cipher_text(item) for item in value]
+    return "" if isinstance(value, str) and value.startswith(privacy.PREFIX) else value
