@@ -355,7 +355,8 @@ def open_object(item: DigitalObject) -> BinaryIO:
     """
     fault: StorageFailed | None = None
     for copy in sorted(item.copies.all(), key=lambda c: (c.state != "stored", c.store)):
-        if copy.state != "stored":
+        # A copy whose lock is not as it should be is damaged, but its bytes were proven.
+        if copy.state != "stored" and (copy.state, copy.fault) != ("damaged", "lock"):
             continue
         opener = _opener(copy)
         try:

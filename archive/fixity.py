@@ -1,0 +1,350 @@
+"""固化信息核验: read stored copies again and compare them with what was written.
+
+Contract:
+- The longest unchecked come first. What was looked at is committed in small batches, so a killed sweep goes on where
+  it was: the same extent again takes up the unfinished run.
+- A copy is sound when its store still has that version, of that length, locked at least as long as the row says, and
+  its bytes give the digest that was written. Anything else is damage: a row, the copy's state, an event.
+- A copy that checks out again goes back to `stored`.
+- A store that cannot be reached, or is empty as a disk that is not mounted, is no damage: StorageFailed.
+- The results of a run lie as one locked file in every store, `fixity/<run>.json.gz`, its digest in the ledger.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import BinaryIO
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from archive import audit, changes, permissions, stores
+from archive.errors import ArchiveError, NotConfigured, StorageFailed
+from archive.locks import alone
+from archive.models import Copy, Damage, FixityRun, Record
+from archive.permissions import Actor
+from archive.storage import Store
+
+FORMAT = "archive-fixity/1"
+BATCH, BATCH_BYTES = 200, 256 * 1024 * 1024
+READERS = 3
+"""Threads that read and digest: the store's latency and the digest (which frees the interpreter) overlap."""
+BLOCK = 2 * 1024 * 1024
+"""Larger than the buffer of a store's reader, so that the bytes come straight into ours."""
+ROUND_DAYS = 90
+"""Without an extent a sweep takes its daily share, so that everything is checked within so many days."""
+RESUME_WITHIN = timedelta(days=30)
+UNWRITTEN = ["pending", "failed", "removed"]
+OWN = ("_probe/", "seals/", "fixity/")
+"""Keys that the archive itself writes: a store that holds nothing else holds no records."""
+
+
+class Busy(ArchiveError):
+    code, status, sentence = "busy", 409, "另一次固化核验正在进行，请等它结束。"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One copy to be checked, as its row describes it."""
+
+    id: UUID
+    object: UUID
+    record: UUID
+    reference_code: str
+    store: str
+    key: str
+    version: str
+    sha256: str
+    bytes: int
+    lock_until: datetime | None
+    state: str
+    fault: str
+
+
+RESULT = ("copy", "object", "record", "store", "version", "sha256", "bytes", "checked_at", "fault")
+"""The columns of a line in the file of results; a sound copy has the fault ""."""
+FIELDS = (
+    "id", "object_id", "object__record_id", "object__record__reference_code", "store", "key", "version",
+    "stored_sha256", "stored_bytes", "lock_until", "state", "fault",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`fault` is "" for a sound copy, else a key of `Damage.FAULTS`; `bytes` were read."""
+
+    target: Target
+    fault: str = ""
+    detail: str = ""
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What the run found, counting also what it did before it was interrupted. `seconds`: of this call."""
+
+    checked: int
+    bytes: int
+    damaged: int
+    seconds: float
+
+
+def sweep(
+    *,
+    actor: Actor,
+    everything: bool = False,
+    record: Record | None = None,
+    limit: int | None = None,
+    report: Callable[[Target, str], None] = lambda target, fault: None,
+    progress: Callable[[int], None] = lambda checked: None,
+) -> Swept:
+    """Check everything, one record, the `limit` longest unchecked copies, or the daily share.
+
+    `report` hears each damaged copy with its fault, `progress` the number of copies checked. Raises NotAllowed, Busy,
+    NotConfigured (a copy's store is not configured), StorageFailed (a store cannot be asked at all).
+    """
+    permissions.require(actor, "fixity.run", record)
+    began = time.monotonic()
+    # Said as what it is not, so that SQLite takes the index of times instead of that of states.
+    copies = Copy.objects.exclude(state__in=UNWRITTEN)
+    if record:
+        extent, limit, copies = f"record:{record.pk}", None, copies.filter(object__record=record)
+    elif everything:
+        extent, limit = "all", None
+    else:
+        limit = limit or daily_share(copies)
+        extent = f"limit:{limit}"
+    with alone("fixity") as ours:
+        if not ours:
+            raise Busy
+        if not copies.exists():
+            return Swept(0, 0, 0, time.monotonic() - began)
+        run = _run(extent, report)
+        _require_answers()
+        with ThreadPoolExecutor(READERS) as readers:
+            flying: tuple[list[Target], list[Future]] = ([], [])
+            while True:  # one batch is being read while the one before is booked
+                batch = _next_batch(copies, run, limit, flying[0])
+                coming = (batch, [readers.submit(examine_all, part) for part in _parts(batch)])
+                if flying[0]:
+                    outcomes = [outcome for future in flying[1] for outcome in future.result()]
+                    _require_inhabited(outcomes)
+                    for outcome in _book(run, outcomes, actor=actor):
+                        report(outcome.target, outcome.fault)
+                    progress(run.checked)
+                if not batch:
+                    break
+                flying = coming
+        _finish(run, copies, actor=actor)
+    return Swept(run.checked, run.bytes, run.damaged, time.monotonic() - began)
+
+
+def daily_share(copies: QuerySet[Copy]) -> int:
+    return max(200, math.ceil(copies.count() / ROUND_DAYS))
+
+
+def _run(extent: str, report: Callable[[Target, str], None]) -> FixityRun:
+    """The unfinished run of this extent, what it had found reported again; else a new one."""
+    now = timezone.now()
+    unfinished = FixityRun.objects.filter(
+        extent=extent, finished_at=None, started_at__gt=now - RESUME_WITHIN
+    ).order_by("-started_at")
+    run = unfinished.first()
+    if run is None:
+        return FixityRun.objects.create(started_at=now, extent=extent)
+    fields = [f"copy__{name}" for name in FIELDS]
+    for *values, fault in run.damages.order_by("id").values_list(*fields, "fault"):
+        report(Target(*values[:-1], ""), fault)
+    return run
+
+
+def _next_batch(
+    copies: QuerySet[Copy], run: FixityRun, limit: int | None, flying: list[Target]
+) -> list[Target]:
+    """Copies that this run has not seen and is not looking at; [] when there are none or the limit is reached."""
+    room = BATCH if limit is None else min(BATCH, limit - run.checked - len(flying))
+    if room <= 0:
+        return []
+    # A range of the index: a stored copy was read back when it was written, so the time is always there.
+    unseen = copies.filter(checked_at__lt=run.started_at).order_by("checked_at", "id")
+    if flying:
+        unseen = unseen.exclude(pk__in=[target.id for target in flying])
+    batch: list[Target] = []
+    size = 0
+    for values in unseen.values_list(*FIELDS)[:room]:
+        batch.append(Target(*values))
+        size += batch[-1].bytes or 0
+        if size > BATCH_BYTES:
+            break
+    configured = stores.configured()
+    for target in batch:
+        if target.store not in configured:
+            raise NotConfigured(reason=f"副本所在的存储“{target.store}”不在当前配置（ARCHIVE_STORES）中。")
+    return batch
+
+
+def _parts(batch: list[Target]) -> list[list[Target]]:
+    """One part for each reader: handing over single copies costs more than it brings."""
+    size = math.ceil(len(batch) / READERS) or 1
+    return [batch[start : start + size] for start in range(0, len(batch), size)]
+
+
+# Looking
+
+
+def examine_all(targets: list[Target]) -> list[Outcome]:
+    """Look at copies, one after the other, through one buffer: a fresh one each time costs as much as the digest."""
+    buffer = bytearray(BLOCK)
+    return [examine(target, buffer) for target in targets]
+
+
+def examine(target: Target, buffer: bytearray) -> Outcome:
+    """Look at one copy. No database is asked. Raises StorageFailed only when the store cannot be reached."""
+    store = stores.configured()[target.store]
+    try:
+        held = store.head(target.key, target.version)
+        if held.bytes != target.bytes:
+            return Outcome(target, "truncated", f"应为 {target.bytes} 字节，现为 {held.bytes} 字节。")
+        digest, count = _digest(store, target, buffer)
+    except StorageFailed as fault:
+        if fault.kind == "unreachable":
+            raise
+        known = fault.kind if fault.kind in ("missing", "changed") else "unreadable"
+        return Outcome(target, known, str(fault)[:300])
+    if count != target.bytes:
+        return Outcome(target, "truncated", f"应为 {target.bytes} 字节，只读出 {count} 字节。", count)
+    if digest != target.sha256:
+        return Outcome(target, "changed", f"sha256 应为 {target.sha256}，现为 {digest}。", count)
+    if target.lock_until and (held.lock_until is None or held.lock_until < target.lock_until):
+        kept = f"{held.lock_until:%Y-%m-%d}" if held.lock_until else "没有锁定"
+        return Outcome(target, "lock", f"应锁定到 {target.lock_until:%Y-%m-%d}，现为{kept}。", count)
+    return Outcome(target, bytes=count)
+
+
+def _digest(store: Store, target: Target, buffer: bytearray) -> tuple[str, int]:
+    digest, count, view = hashlib.sha256(), 0, memoryview(buffer)
+    with store.open(target.key, target.version) as stream:
+        while size := stream.readinto(buffer):
+            digest.update(view[:size])
+            count += size
+    return digest.hexdigest(), count
+
+
+def _require_answers() -> None:
+    """Each store answers, and has opened its connection before several threads use it. Raises StorageFailed."""
+    for store in stores.configured().values():
+        next(iter(store.iterate(OWN[0])), None)
+
+
+def _require_inhabited(outcomes: list[Outcome]) -> None:
+    """Before anything is called missing: the store still answers, and holds records at all. Raises StorageFailed."""
+    for name in sorted(
+        {outcome.target.store for outcome in outcomes if outcome.fault in ("missing", "unreadable")}
+    ):
+        if all(found.key.startswith(OWN) for found in stores.configured()[name].iterate()):
+            reason = "里面一份档案也没有：可能没有挂载，或配置指到了别处。核验已停止，没有把副本记为受损。"
+            raise StorageFailed(store=name, kind="unreachable", reason=reason)
+
+
+# Booking
+
+
+@transaction.atomic
+def _book(run: FixityRun, outcomes: list[Outcome], *, actor: Actor) -> list[Outcome]:
+    """Write down what was seen; those that are damage."""
+    now = timezone.now()
+    as_before = [o.target.id for o in outcomes if not o.fault and o.target.state == "stored"]
+    Copy.objects.filter(pk__in=as_before).update(checked_at=now)
+    news = [o for o in outcomes if o.fault or o.target.state != "stored"]
+    news.sort(key=lambda o: (o.target.record, o.target.id))  # locks are taken in one order
+    damaged = [outcome for outcome in news if _book_one(run, outcome, now, actor=actor)]
+    run.damaged += len(damaged)
+    run.checked += len(outcomes)
+    run.bytes += sum(outcome.bytes for outcome in outcomes)
+    run.save(update_fields=["checked", "bytes", "damaged"])
+    return damaged
+
+
+def _book_one(run: FixityRun, outcome: Outcome, now: datetime, *, actor: Actor) -> bool:
+    """Whether it is damage: a copy that disposal has meanwhile removed, or is removing, is none."""
+    target = outcome.target
+    record = Record.objects.select_for_update(of=("self",)).get(pk=target.record)
+    copy = Copy.objects.get(pk=target.id)
+    Copy.objects.filter(pk=copy.pk).update(checked_at=now)
+    if record.state in ("disposing", "destroyed") or copy.state not in ("stored", "damaged"):
+        return False
+    if copy.version != target.version:
+        return False
+    state = "damaged" if outcome.fault else "stored"
+    if outcome.fault:
+        Damage.objects.create(run=run, copy=copy, fault=outcome.fault, detail=outcome.detail, found_at=now)
+    if (state, outcome.fault) != (copy.state, copy.fault):
+        Copy.objects.filter(pk=copy.pk).update(state=state, fault=outcome.fault)
+        data = {"store": copy.store} | ({"fault": Damage.FAULTS[outcome.fault]} if outcome.fault else {})
+        audit.record(
+            actor=actor,
+            action="copy.damaged" if outcome.fault else "copy.recovered",
+            kind="record",
+            subject=record.pk,
+            name=record.reference_code,
+            data=data | {"object": str(target.object)},
+        )
+        changes.announce("search", record.pk)
+    return bool(outcome.fault)
+
+
+def _finish(run: FixityRun, copies: QuerySet[Copy], *, actor: Actor) -> None:
+    """Lay the results into the stores, then close the run. Again after a crash in between: what lies there stays."""
+    key = f"fixity/{run.pk}.json.gz"
+    with tempfile.TemporaryFile() as file:
+        _write_results(run, copies, file)
+        digest, size = hashlib.file_digest(_rewound(file), "sha256").hexdigest(), file.tell()
+        for store in stores.configured().values():
+            if not store.versions(key):
+                store.put(
+                    key,
+                    _rewound(file),
+                    size=size,
+                    sha256=digest,
+                    content_type="application/gzip",
+                    lock_until=stores.horizon(timezone.localdate()),
+                )
+    run.finished_at = timezone.now()
+    with transaction.atomic():
+        run.save(update_fields=["finished_at"])
+        data = {"checked": run.checked, "bytes": run.bytes, "damaged": run.damaged, "extent": run.extent}
+        data |= {"file": key, "sha256": digest}
+        audit.record(actor=actor, action="fixity.run", kind="site", subject="fixity", data=data)
+
+
+def _write_results(run: FixityRun, copies: QuerySet[Copy], file: BinaryIO) -> None:
+    """A header, then one line per copy that was checked since the run began; taken from the rows, so that nothing
+    is lost when the run was interrupted."""
+    seen = copies.filter(checked_at__gte=run.started_at).exclude(written_at=F("checked_at")).order_by("id")
+    with (
+        gzip.GzipFile(fileobj=file, mode="wb", compresslevel=3, mtime=0) as packed,
+        io.TextIOWrapper(packed, "utf-8") as lines,
+    ):
+        header = {"format": FORMAT, "run": str(run.pk), "extent": run.extent, "columns": RESULT}
+        header |= {"started_at": run.started_at.isoformat(), "checked": run.checked, "damaged": run.damaged}
+        lines.write(json.dumps(header, ensure_ascii=False) + "\n")
+        for *values, checked_at in seen.values_list(*FIELDS, "checked_at").iterator(1000):
+            t = Target(*values)
+            fault = t.fault if t.state == "damaged" else ""
+            line = [str(t.id), str(t.object), t.reference_code, t.store, t.version, t.sha256, t.bytes]
+            lines.write(json.dumps([*line, checked_at.isoformat(), fault], ensure_ascii=False) + "\n")
+
+
+def _rewound(file: BinaryIO) -> BinaryIO:
+    file.seek(0)
+    return file
