@@ -38,6 +38,12 @@ TABLE: dict[str, str] = {
     "user.signed_in": "登录",
     "user.signed_out": "退出",
     "user.refused": "登录失败",
+    "user.made": "新增用户 {username}（{name}）",
+    "user.assigned": "授予{role}：{extent}",
+    "user.unassigned": "收回{role}：{extent}",
+    "user.deactivated": "停用账户：{reason}",
+    "user.activated": "恢复账户",
+    "user.password_set": "重设初始密码",
     "fixity.run": "固化核验：{checked} 个副本，受损 {damaged} 个",
 }
 ACCESSES: dict[str, str] = {
@@ -47,6 +53,8 @@ ACCESSES: dict[str, str] = {
     "searched": "检索“{query}”，命中 {total} 件",
     "number.revealed": "显示证件号码",
     "evidence.viewed": "查看检测报告",
+    "report.viewed": "查看信息包 {package} 的检测报告",
+    "package.downloaded": "下载信息包 {package} 的原包",
 }
 _SENTENCES: dict[str, str] = dict(TABLE)
 
