@@ -1,0 +1,212 @@
+"""The habits of the house that a machine can see: one gate, one place for deleting, no broad except, small modules.
+
+An exception stands here by name with its reason. One that is not needed any more must go: that is tested too.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.source import ROOT, modules
+
+RECORDS_WITHOUT_SCOPE = {
+    "archive/records.py": "the gate itself, and the verbs behind it",
+    "archive/keeping.py": "locks and writes a record it was given by id; shows nothing",
+    "archive/fixity.py": "locks the record of a damaged copy",
+    "archive/destruction.py": "behind retention's own gate: the row of a register names the record",
+    "archive/holdings.py": "only asks whether a fonds holds anything",
+    "ingest/outcomes.py": "tells the sender of a package what became of that very package",
+    "ingest/models.py": "a subquery of a grant's own Q",
+    "search/indexing.py": "the index holds everything; who asks it is scoped inside it",
+    "config/management/commands/verify_audit.py": "names the subjects of faults for whoever runs the server",
+}
+"""Modules that ask Record without `visible_to`. Everybody else goes through the scope or `records.get_for`."""
+
+DELETERS = {
+    "archive/changes.py": "a message of the outbox that was followed up",
+    "archive/seals.py": "messages of the outbox that are sealed",
+    "archive/destruction.py": "what personal data leaves behind beside the stub of a destroyed record",
+    "archive/jobs.py": "a schedule that is not in the table any more",
+    "archive/people.py": "an assignment that ended; its event stays",
+    "archive/renditions.py": "page images: a cache",
+    "ingest/staging.py": "staged bytes of duplicates, and of packages whose every copy is kept",
+    "ingest/receiving.py": "staged bytes of which no row speaks",
+    "ingest/acceptance.py": "finding rows, replaced by those of the newest examination; reports stay",
+}
+"""Modules that call `.delete(…)` on rows or files. Records, objects, copies and ledgers are deleted nowhere but in
+`retention`, and the database's triggers refuse it besides."""
+
+REMOVERS = ("archive/storage/", "search/engine/", "retention/")
+"""Only these call a store's `remove`."""
+
+LARGEST = 400
+LARGER = {"retention/models.py": "one story of tables, a few lines over"}
+
+
+def listed(table: dict[str, str]) -> set[str]:
+    """The modules named in it that are there: each must still need its exception."""
+    return set(table) & set(modules())
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def asks_all_records(tree: ast.AST) -> bool:
+    """`Record.objects` (or its default manager) is followed by something else than `.visible_to(`."""
+    managers = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("objects", "_default_manager", "_base_manager")
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "Record"
+    ]
+    scoped = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "visible_to"
+    }
+    return any(id(manager) not in scoped for manager in managers)
+
+
+def test_records_are_reached_through_the_one_gate():
+    asking = {path for path, tree in modules().items() if asks_all_records(tree)}
+    assert asking == listed(RECORDS_WITHOUT_SCOPE)
+
+
+def test_no_page_is_among_those_that_ask_without_scope():
+    webs = ("view", "page", "api.py", "http.py", "urls.py", "navigation.py", "reading.py", "places.py")
+    assert not [path for path in RECORDS_WITHOUT_SCOPE if any(word in path for word in webs)]
+
+
+def test_models_are_not_reached_by_their_back_doors():
+    """`apps.get_model` and a generic view's `model =` would go round the gate."""
+    generic = [
+        path
+        for path, tree in modules().items()
+        if any(
+            isinstance(call.func, ast.Attribute) and call.func.attr in ("get_model", "get_object_or_404")
+            or isinstance(call.func, ast.Name) and call.func.id in ("get_object_or_404", "get_list_or_404")
+            for call in calls(tree)
+        )
+        or any(isinstance(node, ast.ImportFrom) and (node.module or "").startswith("django.views.generic")
+               for node in ast.walk(tree))
+    ]  # fmt: skip
+    assert not generic
+
+
+def test_nothing_is_deleted_outside_the_rooms_that_may():
+    deleting = {
+        path
+        for path, tree in modules().items()
+        for call in calls(tree)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("delete", "_raw_delete")
+        and not path.startswith(("archive/storage/", "retention/", "search/engine/"))
+    }
+    assert deleting == listed(DELETERS)
+
+
+def test_only_disposal_removes_from_a_store():
+    """A store's `remove` takes (key, version); a list's takes one argument."""
+    removing = [
+        path
+        for path, tree in modules().items()
+        for call in calls(tree)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "remove"
+        and len(call.args) + len(call.keywords) > 1
+        and not path.startswith(REMOVERS)
+    ]
+    assert not removing
+
+
+def test_no_broad_except_outside_the_fenced_child():
+    """What catches everything must raise again: it only tidies up, or translates what it knows."""
+    broad = []
+    for path, tree in modules().items():
+        if path.startswith(("archive/inspection/probes/", "archive/inspection/child.py")):
+            continue
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            named = ast.unparse(node.type) if node.type else ""
+            catches_all = node.type is None or any(
+                word in ("Exception", "BaseException") for word in named.strip("()").split(", ")
+            )
+            if catches_all and not isinstance(node.body[-1], ast.Raise):
+                broad.append(f"{path}:{node.lineno}")
+    assert not broad
+
+
+def test_no_module_is_longer_than_may_be():
+    tests = {
+        file.relative_to(ROOT).as_posix(): file
+        for file in (ROOT / "tests").rglob("*.py")
+        if not file.name.startswith("test_")  # a table of cases may be long
+    }
+    sizes = {path: len((ROOT / path).read_text().splitlines()) for path in [*modules(), *tests]}
+    assert {path for path, size in sizes.items() if size > LARGEST} == listed(LARGER)
+
+
+def test_every_module_begins_with_its_contract():
+    plain = ("__init__.py", "apps.py")
+    silent = [
+        path
+        for path, tree in modules().items()
+        if tree.body and not ast.get_docstring(tree) and Path(path).name not in plain
+    ]
+    assert not silent
+
+
+def test_there_is_no_utils():
+    names = {"utils", "util", "helpers", "misc", "common", "tools"}
+    assert not [path for path in modules() if names & {*Path(path).with_suffix("").parts}]
+
+
+def test_views_do_not_catch_refusals():
+    """Errors are raised and become pages in one middleware. Only a loop over several things may catch: one that is
+    refused stops no other."""
+    catching = []
+    for path, tree in modules().items():
+        if "/views" not in path:
+            continue
+        in_loops = {
+            id(node)
+            for loop in ast.walk(tree)
+            if isinstance(loop, ast.For)
+            for node in ast.walk(loop)
+            if isinstance(node, ast.ExceptHandler)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ExceptHandler) and id(node) not in in_loops and node.type:
+                if "ArchiveError" in ast.unparse(node.type):
+                    catching.append(f"{path}:{node.lineno}")
+    assert not catching
+
+
+def test_no_print_and_no_assertion_in_the_product():
+    """`python -O` drops assertions; commands speak through `config.commands`."""
+    found = []
+    for path, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assert):
+                found.append(f"{path}:{node.lineno} assert")
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+                found.append(f"{path}:{node.lineno} print")
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "source", ["Record.objects.all()", "Record.objects.filter(pk=1)", "Record._base_manager.get(pk=1)"]
+)
+def test_the_gate_rule_sees_a_way_round(source):
+    assert asks_all_records(ast.parse(source))
+
+
+@pytest.mark.parametrize("source", ["Record.objects.visible_to(scope).get(pk=1)", "Other.objects.all()"])
+def test_the_gate_rule_lets_the_scope_pass(source):
+    assert not asks_all_records(ast.parse(source))
