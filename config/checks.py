@@ -141,3 +141,13 @@ def databases(app_configs=None, **_) -> list[checks.CheckMessage]:
         if database["ENGINE"].endswith("sqlite3")
         and database.get("OPTIONS", {}).get("transaction_mode") != "IMMEDIATE"
     ]
+
+
+def require_sound() -> None:
+    """For the doors that Django does not guard itself (the web server, commands that check nothing): in production
+    raises NotConfigured naming every error."""
+    if settings.PRODUCTION:
+        found = [message for message in checks.run_checks() if message.level >= checks.ERROR]
+        if found:
+            reasons = "；".join(f"{message.msg}{message.hint or ''}" for message in found)
+            raise NotConfigured(reason=f"正式环境（ARCHIVE_ENV=production）的设置不安全：{reasons}")

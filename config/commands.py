@@ -13,12 +13,14 @@ from django.db import DatabaseError
 
 from archive.errors import ArchiveError, NotConfigured, StorageFailed
 from archive.permissions import Actor, system_actor
+from config import checks
 
 
 class ArchiveCommand(BaseCommand):
     """`run(**options)` returns the exit status. With --json only JSON lines go to standard output."""
 
     requires_system_checks: list = []
+    guarded = True  # refuse to work on settings that are unsafe in production
     json = False
 
     def add_arguments(self, parser) -> None:
@@ -31,6 +33,8 @@ class ArchiveCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.json = options.pop("json")
         try:
+            if self.guarded:
+                checks.require_sound()
             status = self.run(**options)
         except BrokenPipeError:  # the reader of our lines has seen enough; what was begun is committed
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The door for a WSGI server (gunicorn)."""
+"""The door for a WSGI server (gunicorn). It does not open on settings that are unsafe in production."""
 
 import os
 
@@ -6,3 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
+
+from config.checks import require_sound  # noqa: E402  (needs the settings, which are set up by now)
+
+require_sound()

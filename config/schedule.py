@@ -1,0 +1,77 @@
+"""What runs by itself, and when. `setup` brings the queue in line with this table through `archive.jobs.sync`.
+
+Each function translates into one verb, as a view or a command does. All of them may be lost, late or doubled.
+"""
+
+import logging
+from datetime import time
+
+from django.core.management import call_command
+
+from archive import fixity, seals
+from archive.jobs import DAILY, HOURLY, Job
+from archive.permissions import Actor, system_actor
+from ingest import receiving
+
+log = logging.getLogger("archive.jobs")
+
+JOBS = [
+    Job(
+        code="seal", name="封存审计账本", function="config.schedule.seal_ledgers", every=HOURLY, at=time(0, 7)
+    ),
+    Job(
+        code="fixity",
+        name="固化信息核验",
+        function="config.schedule.check_fixity",
+        every=DAILY,
+        at=time(1, 30),
+    ),
+    Job(
+        code="staging",
+        name="清理暂存区",
+        function="config.schedule.sweep_staging",
+        every=DAILY,
+        at=time(3, 10),
+    ),
+    Job(
+        code="sign-in",
+        name="清理登录记录",
+        function="config.schedule.clear_sign_ins",
+        every=DAILY,
+        at=time(3, 40),
+    ),
+]
+"""Hours of little work; minutes apart, so that they do not begin together."""
+
+SIGN_IN_LOG_DAYS = 180
+"""The ledger keeps every sign-in for ever; this is the short log of the lock-out."""
+
+
+def actor() -> Actor:
+    return system_actor("定时任务")
+
+
+def seal_ledgers() -> str:
+    seal = seals.seal_ledgers(actor=actor())
+    return f"封存到第 {seal.number} 号" if seal else "没有需要封存的"
+
+
+def check_fixity() -> str:
+    """The daily share. Busy is no failure: somebody else is at it."""
+    try:
+        swept = fixity.sweep(actor=actor())
+    except fixity.Busy as fault:
+        return str(fault)
+    if swept.damaged:
+        log.error("fixity: %s of %s copies damaged", swept.damaged, swept.checked)
+    return f"核验 {swept.checked} 个副本，受损 {swept.damaged} 个"
+
+
+def sweep_staging() -> str:
+    return f"清理暂存 {receiving.sweep()} 个"
+
+
+def clear_sign_ins() -> str:
+    call_command("clearsessions")
+    call_command("axes_reset_logs", age=SIGN_IN_LOG_DAYS, verbosity=0)
+    return "已清理"
