@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from archive.http import actor_of
+from archive.models import Fonds
 from config import assembly
 from search import reading
 
@@ -43,9 +44,15 @@ def context(request: HttpRequest) -> dict:
         "roles": actor.role_names,
         "navigation": menu(request, actor),
         "todo_count": sum(todo.count for todo in todos),
-        "current_fonds": fonds[0] if len(fonds) == 1 else f"{len(fonds)} 个全宗" if fonds else "",
+        "current_fonds": _fonds(fonds),
         "actor": actor,
     }
+
+
+def _fonds(codes: list[str]) -> Fonds | str:
+    if len(codes) == 1:
+        return Fonds.objects.filter(code=codes[0]).first() or ""
+    return f"{len(codes)} 个全宗" if codes else ""
 
 
 PRODUCT = "电子业务档案管理系统"

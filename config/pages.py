@@ -26,12 +26,18 @@ def home(request: HttpRequest) -> HttpResponse:
     todos = navigation.waiting_for(actor)
     context = {
         "todos": todos,
-        "sentence": f"有 {sum(todo.count for todo in todos)} 件事等您处理。" if todos else "",
+        "sentence": _sentence(actor, sum(todo.count for todo in todos)),
         "strip": _strip(actor),
         "recent": _recent(actor) if actor.may("record.read") else None,
         "no_role": not actor.roles,
     }
     return render(request, "home.html", context)
+
+
+def _sentence(actor: Actor, count: int) -> str:
+    if count:
+        return f"有 {count} 件事等您处理。"
+    return "没有等您处理的事。按 / 键查找档案。" if actor.may("record.read") else ""
 
 
 def _recent(actor: Actor) -> list[Record]:
@@ -89,7 +95,7 @@ def record(request: HttpRequest, pk: UUID) -> HttpResponse:
     purpose = reading.current(request.session)
     reader = record_page.Reader.of(actor, found, purpose)
     files = record_page.objects(found)
-    tabs = _tabs(request, found, reader, files)
+    tabs = _tabs(request, reader, files)
     tab = next((one["name"] for one in tabs if one["current"]), "")
     reading.note(actor, "record.viewed", found, purpose=purpose, same="record" if tab else "")
     context = {
@@ -135,15 +141,9 @@ def _overview(found: Record, reader: record_page.Reader, files: list) -> dict:
     }
 
 
-def _tabs(request: HttpRequest, found: Record, reader: record_page.Reader, files: list) -> list[dict]:
-    counts = {
-        "copies": sum(len(item.copies.all()) for item in files),
-        "history": record_page.event_count(found),
-    }
-    hidden = {
-        "findings": not reader.may_see_findings,
-        "readings": not reader.may_see_readings,
-    }
+def _tabs(request: HttpRequest, reader: record_page.Reader, files: list) -> list[dict]:
+    counts = {"copies": sum(len(item.copies.all()) for item in files)}
+    hidden = {"findings": not reader.may_see_findings, "readings": not reader.may_see_readings}
     asked = request.GET.get("tab", "")
     return [
         {

@@ -5,13 +5,14 @@ unless `reveal` says that this reader, with a purpose recorded, may see them.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
 
 from archive import audit, determinations, periods, permissions, privacy, renditions, states, terms
-from archive.models import ChainHead, Copy, DigitalObject, Event, Record, Relation
+from archive.models import Copy, DigitalObject, Event, Record, Relation
 from archive.permissions import Actor
 from archive.templatetags.archive_words import day, moment
 from ingest import reading as ingest_reading
@@ -218,6 +219,7 @@ def form(record: Record, reader: Reader) -> dict:
         "rows": rows,
         "line_count": len(description.get("lines") or []),
         "steps": steps,
+        "has_opinions": any(step["rest"] for step in steps),
     }
 
 
@@ -226,11 +228,19 @@ def _step(step: dict, reveal: bool) -> dict:
     return {
         "what": shown.get("step") or shown.get("name") or shown.get("action") or "",
         "who": shown.get("person") or shown.get("operator") or shown.get("actor") or shown.get("by") or "",
-        "at": shown.get("at") or shown.get("time") or "",
+        "at": _time(shown.get("at") or shown.get("time") or ""),
         "rest": "；".join(
             value for key, value in shown.items() if key in ("result", "opinion", "note") and value
         ),
     }
+
+
+def _time(text: str) -> str:
+    """A declared time as people read it; what is none stays as it came."""
+    try:
+        return moment(datetime.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def _shown(value: Any, reveal: bool) -> str:
@@ -345,11 +355,6 @@ def history(record: Record, *, limit: int = MOST_EVENTS) -> list[dict]:
         }
         for event in Event.objects.filter(chains).order_by("-at", "-id")[:limit]
     ]
-
-
-def event_count(record: Record) -> int:
-    head = ChainHead.objects.filter(kind="record", subject=str(record.pk)).first()
-    return head.count if head else 0
 
 
 def readings(record: Record) -> list[dict]:

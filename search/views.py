@@ -26,6 +26,8 @@ GROUPS = {
 }  # fmt: skip
 NAMES = {"stage": terms.STAGES, "insurance": terms.INSURANCES, "category": terms.CATEGORIES}
 FOLDED = ("department", "fonds", "category")
+CHOICES = 8
+"""Values of a filter that are shown before one asks for all of them."""
 TRAIL = 20
 """How many pages one can go back step by step; cursors only lead forwards, so the way is kept in the address."""
 
@@ -104,7 +106,7 @@ def _results(chosen: QueryDict, query: SearchQuery, found: access.Found) -> dict
         "records": found.records,
         "total": found.total,
         "exact": found.result.exact,
-        "groups": _groups(query, found),
+        "groups": _groups(chosen, query, found),
         "exact_counts": not found.result.inexact_facets,
         "filters": filters,
         "clear_url": _address(chosen, *GROUPS) if len(filters) > 1 else "",
@@ -114,16 +116,16 @@ def _results(chosen: QueryDict, query: SearchQuery, found: access.Found) -> dict
     }
 
 
-def _groups(query: SearchQuery, found: access.Found) -> list[dict]:
-    """A field with one value for all hits is no choice, unless it was chosen."""
+def _groups(asked: QueryDict, query: SearchQuery, found: access.Found) -> list[dict]:
+    """The fields that part the hits, each with its values and their counts."""
     chosen = dict(query.filters)
     groups = []
     for name, label in GROUPS.items():
         counted = found.result.facets.get(name, [])
         mine = chosen.get(name, ())
         missing = [(value, 0) for value in mine if value not in {str(value) for value, _ in counted}]
-        if len(counted) + len(missing) < 2 and not mine:
-            continue
+        if not mine and all(count == found.result.total for _, count in counted):
+            continue  # every hit has it: nothing to choose
         if name == "year":
             counted = sorted(counted, reverse=True)
         options = [
@@ -135,9 +137,11 @@ def _groups(query: SearchQuery, found: access.Found) -> list[dict]:
             }
             for value, count in [*counted, *missing]
         ]
-        groups.append(
-            {"label": label, "name": name, "options": options, "open": name not in FOLDED or bool(mine)}
-        )
+        group = {"label": label, "name": name, "options": options, "open": name not in FOLDED or bool(mine)}
+        if len(options) > CHOICES + 1 and asked.get("all") != name:
+            group["options"] = [one for at, one in enumerate(options) if at < CHOICES or one["current"]]
+            group["more_url"] = _address(asked, all=name)
+        groups.append(group)
     return groups
 
 
