@@ -5,12 +5,30 @@ nothing dangling, every table known to the database.
 """
 
 from archive import audit, permissions, triggers
+from archive.pages import audit as audit_pages
+from archive.pages import people as people_pages
+from config import period_pages, system_pages
 from ingest import permissions as ingest_permissions
+from ingest import places as ingest_places
 from ingest import triggers as ingest_triggers
+from search import permissions as search_permissions
+from search import places as search_places
 
 TRIGGER_RULES: list[triggers.Rule] = [*triggers.RULES, *ingest_triggers.RULES]
-PERMISSIONS = [ingest_permissions.TABLE]
+PERMISSIONS = [ingest_permissions.TABLE, search_permissions.TABLE]
 AUDIT_SENTENCES = [ingest_permissions.SENTENCES]
+NAVIGATION: list[tuple[str, str, str, str]] = [
+    ("", "待办", "home", ""),
+    *search_places.PLACES,
+    *ingest_places.PLACES,
+    *period_pages.PLACES,
+    *system_pages.PLACES,
+    *people_pages.PLACES,
+    *audit_pages.PLACES,
+]
+"""(group, label, name of the address, action that opens it; "" = whoever is signed in). Groups keep this order."""
+TODOS = [search_places.todos, ingest_places.todos]
+"""Each tells what waits for an actor: list of {label, count, url, oldest, hint} (config/navigation.py)."""
 
 
 def assemble() -> None:

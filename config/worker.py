@@ -12,6 +12,7 @@ from archive.errors import ArchiveError
 from archive.inspection.fence import Fence
 from archive.permissions import Actor
 from ingest import pipeline
+from ingest.transports import incoming
 from search import indexing
 
 log = logging.getLogger("archive.work")
@@ -27,7 +28,8 @@ def follow_changes() -> int:
 
 def turn(fence: Fence, *, actor: Actor, stop: Callable[[], bool] = lambda: False) -> int:
     """One round over all kinds of work. Returns how much was done; 0 = idle."""
-    done = pipeline.work(fence, actor=actor, stop=stop)
+    done = incoming.work(fence, stop=stop)
+    done += pipeline.work(fence, actor=actor, stop=stop)
     try:
         done += indexing.drain()
     except ArchiveError as fault:

@@ -48,8 +48,11 @@ class SubmissionQuerySet(models.QuerySet):
         """Tried too often: the worker leaves them alone until somebody says again."""
         return self.filter(state__in=states.OPEN, attempts__gte=MOST_ATTEMPTS)
 
-    def to_sample(self) -> "SubmissionQuerySet":
-        return self.filter(sampled_on__isnull=False, sample_seen_at=None)
+    def to_sample(self, actor: Actor) -> "SubmissionQuerySet":
+        """Of the daily sample what nobody has looked at and this actor may both judge and read."""
+        readable = Record.objects.visible_to(actor.scope("record.read"))
+        rows = self.visible_to(actor, "submission.sample").filter(state="archived", record__in=readable)
+        return rows.filter(sampled_on__isnull=False, sample_seen_at=None)
 
 
 def _left_to_a_person(*checks: str) -> models.QuerySet:

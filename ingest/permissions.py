@@ -4,6 +4,7 @@ from archive.permissions import action
 
 TABLE = {
     "submission.hand_in": action("移交信息包", "archivist", "window", "manager", "clerk"),
+    "submission.take_over": action("接收交接目录", "archivist", "manager"),
     "submission.read": action("查看移交与检测", "archivist", "window", "manager", "clerk", "inspector"),
     "submission.examine": action("重新检测", "archivist", "manager"),
     "submission.confirm": action("确认归档", "archivist", "manager"),

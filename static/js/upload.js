@@ -73,6 +73,7 @@
     function finish(item, state) {
       item.state = state;
       running -= 1;
+      document.body.dispatchEvent(new Event("handed-in")); // lists of what is underway ask again
       report();
       next();
     }

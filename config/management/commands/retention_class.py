@@ -1,10 +1,8 @@
 """The retention schedule and what the site decided about it."""
 
-from archive import determinations, profiles
-from archive.errors import WrongInput
 from archive.models import Determination, RetentionClass
+from config import determining
 from config.commands import ArchiveCommand
-from ingest import settling
 
 
 class Command(ArchiveCommand):
@@ -22,15 +20,11 @@ class Command(ArchiveCommand):
             return self.show()
         if not key:
             self.stop(2, "请给出类项（如 1-2、2-?）或事项（item:<source>/<item>）。")
-        classes = known(key)
         actor = self.actor()
         if action == "set":
-            determinations.determine(
-                key, period, basis=basis, actor=actor, provisional=provisional, classes=classes
-            )
+            count = determining.determine(key, period, basis=basis, provisional=provisional, actor=actor)
         else:
-            determinations.confirm(key, basis=basis, actor=actor)
-        count = settling.examine_waiting(actor=actor)
+            count = determining.confirm(key, basis=basis, actor=actor)
         row = Determination.objects.filter(key=key).order_by("-id")[0]
         answer = {"key": key, "kind": row.kind, "period": row.period, "basis": row.basis, "released": count}
         if self.json:
@@ -67,19 +61,3 @@ class Command(ArchiveCommand):
             self.line(line)
         else:
             self.stdout.write(f"{key:28} {line['period'] or '待定':6} {line['kind']:12} {name}")
-
-
-def known(key: str) -> tuple[str, ...]:
-    """The classes of an item, so that its determination never goes below a known minimum. Raises WrongInput for a
-    key that no schedule and no pack knows."""
-    if key.startswith("item:"):
-        source, _, code = key.removeprefix("item:").partition("/")
-        packs = profiles.registry().packs(source)
-        item = packs[-1].item(code) if packs else None
-        if item is None:
-            raise WrongInput(field="类项", reason=f"没有业务事项“{key}”，应写成 item:<source>/<item>。")
-        return item.schedule_classes
-    number, dash, rest = key.partition("-")
-    if not (dash and rest and number in "123456789" and len(number) == 1):
-        raise WrongInput(field="类项", reason=f"“{key}”应写成 1-2、2-? 或 item:<source>/<item>。")
-    return (key,)

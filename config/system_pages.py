@@ -1,0 +1,206 @@
+"""系统状态 and 固化核验: what the machines do by themselves, and whether all of it stands."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Count, Min
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from archive import changes, jobs, permissions, seals
+from archive.fixity import ROUND_DAYS
+from archive.http import COUNT_TO, actor_of, allowed
+from archive.models import Change, Copy, Damage, FixityRun, Record
+from archive.permissions import Actor
+from archive.states import COPY_STATES
+from archive.templatetags.archive_words import amount, moment
+from config import schedule
+from ingest.models import Submission
+from ingest.views.upload import stalled
+
+TONES = {"ok": "success", "warning": "warning", "failed": "danger", "absent": "unknown"}
+WORDS = {"ok": "正常", "warning": "提醒", "failed": "失败", "absent": "没有配置"}
+TOPICS = {"search": "等待进入检索", seals.EVENT: "等待封存的事件", seals.ACCESS: "等待封存的利用记录"}
+
+
+@require_GET
+@allowed("system.read")
+def state(request: HttpRequest) -> HttpResponse:
+    """What the rows tell costs nothing; the probes of the doctor run only when asked for."""
+    context = {
+        "worker": _worker(),
+        "copies": _copies(),
+        "outbox": _outbox(),
+        "jobs": _jobs(),
+        "queued": jobs.waiting(),
+        "parts": _parts() if request.GET.get("examine") else None,
+        "breadcrumbs": [{"label": "管理"}, {"label": "系统状态"}],
+    }
+    return render(request, "system/state.html", context)
+
+
+def _parts() -> list[dict[str, Any]]:
+    from config import doctor
+
+    found = []
+    for part in doctor.examine():
+        state = (part.state, WORDS.get(part.state, part.state), TONES.get(part.state, "unknown"))
+        found.append({"part": part, "state": state})
+    return found
+
+
+def _worker() -> dict[str, Any]:
+    """Whether anybody takes up what came in."""
+    waiting = Submission.objects.filter(state="received")
+    oldest = waiting.aggregate(at=Min("received_at"))["at"]
+    if stalled(timezone.now()):
+        state = ("stalled", "没有工作进程", "danger")
+    elif Submission.objects.stuck().exists():
+        state = ("stuck", "有信息包停住", "warning")
+    else:
+        state = ("on", "正常", "success")
+    return {"state": state, "count": waiting.count(), "oldest": oldest}
+
+
+def _copies() -> list[dict[str, Any]]:
+    """Per store what is not in order; what is stored is told by the oldest check, not by counting millions."""
+    rows = Copy.objects.filter(state__in=["pending", "failed", "damaged"]).order_by()
+    found = [
+        {"store": store, "state": _copy_state(state), "count": count}
+        for store, state, count in rows.values_list("store", "state")
+        .annotate(Count("pk"))
+        .order_by("store", "state")
+    ]
+    return found
+
+
+COPY_TONES = {
+    "pending": "progress",
+    "stored": "success",
+    "failed": "danger",
+    "damaged": "danger",
+    "removed": "gone",
+}
+
+
+def _copy_state(code: str) -> tuple[str, str, str]:
+    return code, COPY_STATES[code], COPY_TONES[code]
+
+
+def _outbox() -> list[dict[str, Any]]:
+    oldest = dict(Change.objects.order_by().values_list("topic").annotate(Min("created_at")))
+    return [
+        {"label": label, "count": changes.waiting(topic), "oldest": oldest.get(topic)}
+        for topic, label in TOPICS.items()
+    ]
+
+
+def _jobs() -> list[dict[str, Any]]:
+    names = {job.code: job.name for job in schedule.JOBS}
+    found = []
+    for ran in jobs.history(schedule.JOBS):
+        failed = ran.failed_at and (not ran.succeeded_at or ran.failed_at > ran.succeeded_at)
+        state = ("failed", "上次失败", "danger") if failed else ("ok", "正常", "success")
+        if not ran.succeeded_at and not ran.failed_at:
+            state = ("new", "还没有运行过", "unknown")
+        found.append({"name": names[ran.code], "ran": ran, "state": state})
+    return found
+
+
+class Check(forms.Form):
+    limit = forms.IntegerField(
+        label="核验多少个副本",
+        min_value=1,
+        max_value=100_000,
+        initial=1000,
+        help_text="从最久没有核验的开始。",
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("fixity.read")
+def fixity(request: HttpRequest) -> HttpResponse:
+    """固化信息核验: the runs, what is damaged now, and one more run for whoever may start it."""
+    actor = actor_of(request)
+    form = Check(request.POST or None)
+    if request.method == "POST":
+        permissions.require(actor, "fixity.run")
+        if form.is_valid():
+            limit = form.cleaned_data["limit"]
+            jobs.enqueue(
+                "config.on_demand.check_fixity", str(limit), actor.id, name=f"固化核验 {limit} 个副本"
+            )
+            messages.success(request, f"已排队核验 {amount(limit)} 个副本；可以离开，结果会出现在下面。")
+            return redirect("system:fixity")
+    damaged = _damaged(actor)
+    context = {
+        "form": form,
+        "may_run": actor.may("fixity.run"),
+        "runs": [_run(run) for run in FixityRun.objects.order_by("-started_at")[:15]],
+        "damaged": [_damage(copy) for copy in damaged[:50]],
+        "damaged_count": len(damaged.values("pk")[:COUNT_TO]),
+        "facts": _checked(),
+        "may_open": actor.may("record.read"),
+        "breadcrumbs": [{"label": "保管"}, {"label": "固化核验"}],
+    }
+    return render(request, "system/fixity.html", context, status=422 if form.errors else 200)
+
+
+def _checked() -> list[dict[str, Any]]:
+    stored = Copy.objects.filter(state__in=["stored", "damaged"])
+    oldest = stored.order_by("checked_at", "id").values_list("checked_at", flat=True).first()
+    never = len(stored.filter(checked_at=None).values("pk")[:COUNT_TO])
+    return [
+        {"label": "最久未核验", "value": moment(oldest) if oldest else "—"},
+        {"label": "从未核验", "value": f"{amount(never)} 个副本{'以上' if never == COUNT_TO else ''}"},
+        {"label": "每日一轮", "value": f"每个副本至少每 {ROUND_DAYS} 天核验一次"},
+    ]
+
+
+def _run(run: FixityRun) -> dict[str, Any]:
+    if run.finished_at is None:
+        state = ("running", "没有完成", "progress")
+    elif run.damaged:
+        state = ("damaged", f"受损 {run.damaged}", "danger")
+    else:
+        state = ("sound", "全部完好", "success")
+    return {"run": run, "state": state, "extent": _extent(run.extent)}
+
+
+def _extent(code: str) -> str:
+    kind, _, value = code.partition(":")
+    return {"all": "全部", "limit": f"最久未核验的 {value} 个", "record": "一件档案"}.get(kind, code)
+
+
+def _damaged(actor: Actor):
+    """By code alone for those who keep the machines; else inside the reading scope."""
+    rows = Copy.objects.filter(state="damaged")
+    if actor.roles.isdisjoint({"sysadmin", "auditor"}):
+        rows = rows.filter(object__record__in=Record.objects.visible_to(actor.scope("record.read")))
+    return rows.select_related("object__record").prefetch_related("damages").order_by("checked_at", "id")
+
+
+def _damage(copy: Copy) -> dict[str, Any]:
+    last = max(copy.damages.all(), key=lambda damage: damage.pk, default=None)
+    return {
+        "code": copy.object.record.reference_code,
+        "url": reverse("record", args=[copy.object.record_id]),
+        "file": copy.object.path,
+        "store": copy.store,
+        "fault": Damage.FAULTS.get(last.fault, last.fault) if last else copy.fault,
+        "detail": last.detail if last else "",
+        "found_at": last.found_at if last else copy.checked_at,
+    }
+
+
+PLACES = [
+    ("保管", "固化核验", "system:fixity", "fixity.read"),
+    ("管理", "系统状态", "system:state", "system.read"),
+]
+
+app_name = "system"
+urlpatterns = [path("state/", state, name="state"), path("fixity/", fixity, name="fixity")]

@@ -1,0 +1,65 @@
+"""The small forms of this room."""
+
+from django import forms
+from django.utils import timezone
+
+from archive.models import Fonds, SourceSystem
+from archive.permissions import Actor
+from ingest import wording
+
+
+def fonds_choices(actor: Actor, action: str) -> list[tuple[str, str]]:
+    """(code, "D019 名称") of the fonds where this actor may do `action`."""
+    rows = Fonds.objects.filter(code__in=actor.fonds(action)).order_by("code")
+    return [(row.code, f"{row.code} {row.name}") for row in rows]
+
+
+class HandIn(forms.Form):
+    fonds = forms.ChoiceField(
+        label="全宗", required=False, help_text="只在包里没有写全宗号时使用；包里写了的，以包里的为准。"
+    )
+
+    def __init__(self, *args, actor: Actor, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        choices = fonds_choices(actor, "submission.hand_in")
+        self.fields["fonds"].choices = choices if len(choices) == 1 else [("", "不指定"), *choices]
+
+
+class Sieve(forms.Form):
+    """The filters of the work list. What makes no sense is left out, never an error page."""
+
+    source = forms.ChoiceField(label="来源系统", required=False)
+    fonds = forms.ChoiceField(label="全宗", required=False)
+    since = forms.DateField(
+        label="接收日期从", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = forms.DateField(label="到", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    number = forms.CharField(label="业务编号", required=False, max_length=120)
+
+    def __init__(self, *args, actor: Actor, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        sources = SourceSystem.objects.order_by("name").values_list("code", flat=True)
+        self.fields["source"].choices = [
+            ("", "全部"),
+            *((code, wording.source_name(code)) for code in sources),
+        ]
+        self.fields["fonds"].choices = [("", "全部"), *fonds_choices(actor, "submission.read")]
+        self.is_valid()
+
+    def narrow(self, rows):
+        asked = self.cleaned_data
+        if asked.get("source"):
+            rows = rows.filter(source=asked["source"])
+        if asked.get("fonds"):
+            rows = rows.filter(fonds__code=asked["fonds"])
+        if asked.get("since"):
+            rows = rows.filter(received_at__gte=_start_of(asked["since"]))
+        if asked.get("until"):
+            rows = rows.filter(received_at__lt=_start_of(asked["until"] + timezone.timedelta(days=1)))
+        if asked.get("number"):
+            rows = rows.filter(business_no=asked["number"])
+        return rows
+
+
+def _start_of(day):
+    return timezone.make_aware(timezone.datetime.combine(day, timezone.datetime.min.time()))
