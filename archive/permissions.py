@@ -53,6 +53,7 @@ TABLE: dict[str, Action] = {
     "fixity.run": action("执行固化核验", "archivist", "manager", "sysadmin"),
     "audit.read": action("查看审计记录", "auditor", "inspector"),
     "audit.seal": action("封存审计记录", "auditor"),
+    "paper.read": action("查看全宗卷", "archivist", "manager", "appraiser", "approver", "supervisor", "inspector", "auditor"),
     "people.read": action("查看人员与授权", "secadmin", "auditor"),
     "people.manage": action("管理人员与授权", "secadmin"),
     "system.read": action("查看系统状态", "sysadmin", "secadmin", "auditor"),

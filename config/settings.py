@@ -187,6 +187,7 @@ REQUIRE_SCAN = env.flag("ARCHIVE_REQUIRE_SCAN", PRODUCTION)
 LOCK_HORIZON_YEARS = env.number("ARCHIVE_LOCK_HORIZON_YEARS", 10)
 LOCK_MODE = "GOVERNANCE"
 SAMPLE_PERCENT = env.number("ARCHIVE_SAMPLE_PERCENT", 2)
+GROUP_SAMPLE_PERCENT = env.number("ARCHIVE_GROUP_SAMPLE_PERCENT", 5)
 MAX_PACKAGE_BYTES = env.number("ARCHIVE_MAX_PACKAGE_MB", 4096) * 1024 * 1024
 
 # Who consumes what the outbox announces: topic → (module, function). The topic is also announced to.

@@ -25,6 +25,7 @@ class Person(models.Model):
     organisation = models.CharField("单位", max_length=120, blank=True)
     duty = models.CharField("职务", max_length=60, blank=True)
     user = models.OneToOneField("archive.User", models.PROTECT, null=True, blank=True, related_name="person")
+    id_token = models.CharField("证件号码散列", max_length=40, blank=True)  # tells namesakes apart
 
     class Meta:
         verbose_name = verbose_name_plural = "签署人"
@@ -78,7 +79,8 @@ class Signature(models.Model):
 
 
 class Hold(models.Model):
-    """暂缓销毁: keeps records from being destroyed until a person ends it. Its records are `archive.Block` rows."""
+    """暂缓销毁: keeps records from being destroyed until a person ends it. Its records are `archive.Block` rows, which
+    follow in small transactions: until `settled_at` is set, something is still to be blocked or lifted."""
 
     KINDS = {"record": "按件", "person": "按人", "unit": "按单位", "search": "按检索结果"}
 
@@ -99,6 +101,9 @@ class Hold(models.Model):
     ended_at = models.DateTimeField(null=True)
     ended_by = models.ForeignKey("archive.User", models.PROTECT, null=True, related_name="+")
     end_reason = models.CharField(max_length=300, blank=True)
+    wanted = models.JSONField(default=list)  # record ids, by record or search
+    too_late = models.JSONField(default=list)  # record ids whose destruction had begun
+    settled_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "暂缓销毁"
@@ -214,27 +219,42 @@ class AppraisalItem(models.Model):
 
 
 class Opinion(models.Model):
-    """What one member says of one record, or of a group of records after opening a stated sample of them."""
+    """What one member says of records in an appraisal, after opening a stated sample of them. Which, say the
+    `OpinionItem` rows. It counts as its signature does; of one member's opinions on a record the newest."""
 
     appraisal = models.ForeignKey(Appraisal, models.PROTECT, related_name="opinions")
-    item = models.ForeignKey(AppraisalItem, models.PROTECT, related_name="opinions")
     member = models.ForeignKey(Member, models.PROTECT, related_name="opinions")
     result = models.CharField(max_length=8, choices=list(states.RESULTS.items()))
-    period = models.CharField(max_length=4, blank=True)
-    reason = models.CharField(max_length=300)
-    sample = models.JSONField(
-        default=list
-    )  # record ids opened for a group opinion; [] = on this record itself
+    period = models.CharField("重新确定的期限", max_length=4, blank=True)
+    reason = models.CharField("理由", max_length=300)
+    sample = models.JSONField("打开查看的样本", default=list)  # record ids
     given_at = models.DateTimeField()
-    signature = models.ForeignKey(Signature, models.PROTECT)
+    signature = models.OneToOneField(Signature, models.PROTECT, related_name="opinion")
 
     class Meta:
         verbose_name = verbose_name_plural = "鉴定意见"
-        indexes = [models.Index(fields=["item", "member", "-id"], name="opinion_newest")]
-        constraints = [_known("result", states.RESULTS, "opinion_result_is_known")]
+        constraints = [
+            _known("result", states.RESULTS, "opinion_result_is_known"),
+            models.CheckConstraint(
+                condition=~Q(result="extend") | Q(period__in=terms.RETENTIONS),
+                name="opinion_to_extend_names_a_period",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.item_id} {self.result}"
+        return f"{self.member} {self.get_result_display()}"
+
+
+class OpinionItem(models.Model):
+    opinion = models.ForeignKey(Opinion, models.PROTECT, related_name="on")
+    item = models.ForeignKey(AppraisalItem, models.PROTECT, related_name="opinions")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "鉴定意见所及"
+        constraints = [models.UniqueConstraint(fields=["opinion", "item"], name="opinion_once_on_a_record")]
+
+    def __str__(self) -> str:
+        return f"{self.opinion_id} {self.item_id}"
 
 
 class Register(models.Model):

@@ -1,0 +1,49 @@
+"""What one may do with holds, appraisals and registers, and how the ledger says it. `config.assembly` puts both tables
+together. `require` asks for things that belong to a fonds and to no single record.
+"""
+
+from archive import permissions
+from archive.errors import NotAllowed
+from archive.models import Fonds
+from archive.permissions import Actor, action
+
+TABLE = {
+    "appraisal.close": action("作出鉴定结论", "manager"),
+    "appraisal.open": action("开展鉴定", "archivist", "manager"),
+    "appraisal.read": action("查看鉴定", "archivist", "manager", "appraiser", "approver", "supervisor", "inspector", "auditor"),
+    "group.make": action("成立鉴定小组", "manager"),
+    "hold.end": action("解除暂缓销毁", "manager"),
+    "hold.place": action("暂缓销毁", "archivist", "manager"),
+    "hold.read": action("查看暂缓销毁", "archivist", "manager", "appraiser", "approver", "supervisor", "inspector", "auditor"),
+    "opinion.enter": action("录入纸质鉴定意见", "archivist", "manager"),
+    "opinion.give": action("发表鉴定意见", "appraiser", "archivist", "manager"),
+    "person.identify": action("登记签署人证件号码", "secadmin"),
+    "signature.confirm": action("核对纸质签署", "archivist", "manager"),
+    "signature.enter": action("录入纸质签署", "archivist", "manager"),
+}  # fmt: skip
+
+SENTENCES = {
+    "appraisal.cancelled": "撤销鉴定：{reason}",
+    "appraisal.closed": "作出鉴定结论：同意销毁 {destroy} 件，延长保管期限 {extend} 件",
+    "appraisal.opened": "开展鉴定：{count} 件，交{group}",
+    "group.dissolved": "解散鉴定小组",
+    "group.made": "成立鉴定小组 {name}（{decree_no}），成员{members}",
+    "hold.ended": "解除暂缓销毁：{reason}",
+    "hold.placed": "暂缓销毁（{kind}：{about}）：{reason}。依据{authority}",
+    "hold.settled": "暂缓销毁已落到 {held} 件，{late} 件已开始销毁",
+    "opinion.given": "{person}对 {count} 件发表鉴定意见：{result}",
+    "person.identified": "登记签署人 {person} 的证件号码",
+    "record.held": "暂缓销毁：{hold}，{reason}",
+    "record.released": "不再暂缓销毁：{hold}，{reason}",
+    "signature.confirmed": "核对纸质签署：{person}，{meaning}",
+    "signature.entered": "录入纸质签署：{person}，{meaning}",
+    "signature.given": "签署：{person}，{meaning}",
+}
+
+
+def require(actor: Actor, code: str, fonds: Fonds) -> None:
+    """Raises NotAllowed when this actor may not do that in this fonds."""
+    permissions.require(actor, code)
+    if not actor.system and fonds.code not in actor.fonds(code):
+        name = permissions.actions()[code].name
+        raise NotAllowed(reason=f"您“{name}”的授权不包括全宗 {fonds.code}。请联系安全保密员授权。")
