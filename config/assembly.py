@@ -11,12 +11,14 @@ from config import period_pages, system_pages
 from ingest import permissions as ingest_permissions
 from ingest import places as ingest_places
 from ingest import triggers as ingest_triggers
+from retention import permissions as retention_permissions
+from retention import triggers as retention_triggers
 from search import permissions as search_permissions
 from search import places as search_places
 
-TRIGGER_RULES: list[triggers.Rule] = [*triggers.RULES, *ingest_triggers.RULES]
-PERMISSIONS = [ingest_permissions.TABLE, search_permissions.TABLE]
-AUDIT_SENTENCES = [ingest_permissions.SENTENCES]
+TRIGGER_RULES: list[triggers.Rule] = [*triggers.RULES, *ingest_triggers.RULES, *retention_triggers.RULES]
+PERMISSIONS = [ingest_permissions.TABLE, retention_permissions.TABLE, search_permissions.TABLE]
+AUDIT_SENTENCES = [ingest_permissions.SENTENCES, retention_permissions.SENTENCES]
 NAVIGATION: list[tuple[str, str, str, str]] = [
     ("", "待办", "home", ""),
     *search_places.PLACES,
