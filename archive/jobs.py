@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, connections, router, transaction
+from django.db import DatabaseError, router, transaction
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 from django_q.tasks import async_task
@@ -116,5 +116,4 @@ def waiting() -> int | None:
         with transaction.atomic(using=router.db_for_read(OrmQ)):
             return OrmQ.objects.count()
     except DatabaseError:
-        connections[router.db_for_read(OrmQ)].close_if_unusable_or_obsolete()
         return None
