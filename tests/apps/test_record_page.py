@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from archive.models import Access, Block, Record
+from archive.models import Access, Assignment, Block, Record
 from archive.records import NewParty
 from search import reading
 from tests import bags, filed
@@ -127,6 +127,15 @@ def test_a_purpose_shows_nothing_to_whoever_may_not_see_numbers(record):
     client = reader("inspector")
     assert say_why(client).status_code == 403
     assert NUMBER not in text(client.get(page(record)))
+
+
+def test_a_purpose_shows_numbers_only_where_that_right_reaches(record):
+    client = reader("inspector")
+    elsewhere = [filed.a_department("待遇科").pk]
+    Assignment.objects.create(user=client.user, role="clerk", fonds=record.fonds, departments=elsewhere)
+    assert say_why(client).status_code == 303
+    assert NUMBER not in text(client.get(page(record)))
+    assert not Access.objects.filter(action="number.revealed").exists()
 
 
 def test_a_purpose_that_says_nothing_is_refused_and_one_with_a_number_is_masked(record):
