@@ -15,7 +15,7 @@ RULES: list[Rule] = [
     kept("retention_group"),
     fixed("retention_group", "fonds_id", "name", "decree_no", "decreed_on"),
     kept("retention_hold"),
-    fixed("retention_hold", "fonds_id", "number", "year", "kind", "party_key", "about", "reason", "authority", "placed_at", "placed_by_id", "placed_by_name"),
+    fixed("retention_hold", "fonds_id", "number", "year", "kind", "party_key", "about", "reason", "authority", "placed_at", "placed_by_id", "placed_by_name", "wanted"),
     Rule("retention_hold", "UPDATE", "an ended hold stays ended", 'OLD."ended_at" IS NOT NULL AND (NEW."ended_at" IS DISTINCT FROM OLD."ended_at" OR NEW."end_reason" <> OLD."end_reason" OR NEW."ended_by_id" IS DISTINCT FROM OLD."ended_by_id")'),
     *append_only("retention_member"),
     *append_only("retention_opinion"),
