@@ -42,6 +42,7 @@ def context(request: HttpRequest) -> dict:
         "product": PRODUCT,
         "purpose": reading.current(request.session),
         "roles": actor.role_names,
+        "search_hidden": not actor.may("record.read"),
         "navigation": menu(request, actor),
         "todo_count": sum(todo.count for todo in todos),
         "current_fonds": _fonds(fonds),

@@ -65,6 +65,11 @@ def test_the_figures_of_the_day_are_for_those_who_answer_for_it():
     assert "今日接收" not in text(reader("clerk").get("/"))
 
 
+def test_the_search_box_is_for_those_who_may_find_something():
+    assert "data-search" in text(reader("clerk").get("/"))
+    assert "data-search" not in text(reader("sysadmin").get("/"))
+
+
 def test_every_place_of_the_menu_opens_for_whoever_sees_it():
     engine().ensure()
     for role in ROLES:
