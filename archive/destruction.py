@@ -6,7 +6,7 @@ so does a hold: whoever comes second sees what the first did.
 - `finish` comes after every proof of absence. What stays is the stub: metadata without cipher text, digests, events.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -17,16 +17,21 @@ from archive.models import Block, Copy, DigitalObject, ObjectText, Record, Recor
 from archive.permissions import Actor
 from archive.states import RECORD_STATES
 
-Obstacles = Callable[[Record], list[str]]
-"""What else forbids it, in words; asked under the lock."""
+
+def lock(record_ids: Sequence[UUID]) -> list[Record]:
+    """Lock these records, in the order of their ids, as holds do."""
+    records = Record.objects.select_for_update(of=("self",)).select_related("fonds")
+    return list(records.filter(pk__in=record_ids).order_by("pk"))
 
 
 @transaction.atomic(savepoint=False)
-def begin(record_id: UUID, *, actor: Actor, action: str, data: dict, obstacles: Obstacles) -> list[str]:
+def begin(
+    record_id: UUID, *, actor: Actor, action: str, data: dict, obstacles: Sequence[str] = ()
+) -> list[str]:
     """Mark a record as being destroyed, unless something forbids it: then the reasons, and nothing is changed.
 
-    `action` and `data`: the audit event that says on whose approval. Whoever begins several in one transaction goes
-    in the order of their ids, as holds do.
+    `action` and `data`: the audit event that says on whose approval. Whoever begins several in one transaction locks
+    them all first (`lock`), and reads `obstacles`, what else forbids it, under that lock.
     """
     record = Record.objects.select_for_update(of=("self",)).select_related("fonds").get(pk=record_id)
     reasons = []
@@ -38,7 +43,7 @@ def begin(record_id: UUID, *, actor: Actor, action: str, data: dict, obstacles: 
     ]
     if Copy.objects.filter(object__record=record, state__in=["pending", "failed"]).exists():
         reasons.append("还有副本没有写好")
-    reasons += obstacles(record)
+    reasons += obstacles
     if not reasons:
         records.move(record.pk, "disposing", actor=actor, action=action, data=data)
     return reasons

@@ -186,12 +186,19 @@ REDIS_URL = env.text("REDIS_URL")
 REQUIRE_SCAN = env.flag("ARCHIVE_REQUIRE_SCAN", PRODUCTION)
 LOCK_HORIZON_YEARS = env.number("ARCHIVE_LOCK_HORIZON_YEARS", 10)
 LOCK_MODE = "GOVERNANCE"
+WAITING_DAYS = env.number("ARCHIVE_WAITING_DAYS", 0)
+SUPERVISORS_MAY_APPRAISE = env.flag("ARCHIVE_SUPERVISORS_MAY_APPRAISE")
 SAMPLE_PERCENT = env.number("ARCHIVE_SAMPLE_PERCENT", 2)
 GROUP_SAMPLE_PERCENT = env.number("ARCHIVE_GROUP_SAMPLE_PERCENT", 5)
 MAX_PACKAGE_BYTES = env.number("ARCHIVE_MAX_PACKAGE_MB", 4096) * 1024 * 1024
 
 # Who consumes what the outbox announces: topic → (module, function). The topic is also announced to.
-CHANGE_TOPICS = {"search": "search.indexing.follow"}
+CHANGE_TOPICS = {
+    "search": "search.indexing.follow",
+    "holds": "retention.holds.follow",
+    "register-holds": "retention.registers.follow_holds",
+    "locks": "archive.extension.follow",
+}
 # Whatever may hold a trace of a record outside `archive` (design §3, archive/traces.py).
 TRACE_KEEPERS = ["search.indexing.Traces", "ingest.traces.Traces", "archive.renditions.Traces"]
 

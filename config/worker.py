@@ -7,15 +7,29 @@ Domain tables are the truth: a turn takes what the rows say is to be done, and a
 import logging
 from collections.abc import Callable
 
-from archive import changes
+from django.conf import settings
+
+from archive import changes, extension
 from archive.errors import ArchiveError
 from archive.inspection.fence import Fence
 from archive.permissions import Actor
 from ingest import pipeline
 from ingest.transports import incoming
+from retention import appraisal, execution, holds, register_papers, registers
 from search import indexing
 
 log = logging.getLogger("archive.work")
+
+FOLLOWERS: list[Callable[[Actor], int]] = [
+    lambda actor: indexing.drain(),
+    lambda actor: holds.resume(actor=actor),
+    lambda actor: holds.drain(),
+    lambda actor: registers.drain(actor=actor),
+    lambda actor: register_papers.print_waiting(actor=actor),
+    lambda actor: appraisal.resume(actor=actor),
+    lambda actor: extension.drain(),
+]
+"""What follows up on decisions. A fault of one (a store that does not answer) keeps no other from its work."""
 
 
 def follow_changes() -> int:
@@ -30,12 +44,13 @@ def turn(fence: Fence, *, actor: Actor, stop: Callable[[], bool] = lambda: False
     """One round over all kinds of work. Returns how much was done; 0 = idle."""
     done = incoming.work(fence, stop=stop)
     done += pipeline.work(fence, actor=actor, stop=stop)
-    try:
-        done += indexing.drain()
-    except ArchiveError as fault:
-        log.warning("index: %s", fault)
+    for follower in (*FOLLOWERS, lambda actor: execution.work(actor=actor, stop=stop)):
+        try:
+            done += follower(actor)
+        except ArchiveError as fault:
+            log.warning("%s", fault)
     return done
 
 
 def waiting() -> dict[str, int]:
-    return {"search": changes.waiting("search")}
+    return {topic: changes.waiting(topic) for topic in settings.CHANGE_TOPICS}

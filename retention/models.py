@@ -273,6 +273,7 @@ class Register(models.Model):
     approved_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
     approved_at = models.DateTimeField(null=True)
     approval = models.ForeignKey(Signature, models.PROTECT, null=True, related_name="+")
+    pending = models.JSONField(default=dict)  # a decision on paper that is still to be confirmed (retention/approval.py)
     end_reason = models.CharField("未批准或撤销的理由", max_length=300, blank=True)
     not_before = models.DateTimeField("等待期满", null=True)
     supervisor_one = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")

@@ -1,6 +1,24 @@
 """What the database itself refuses in this room: nothing of a decision is deleted, and nothing signed is changed."""
 
 from archive.triggers import Rule, append_only, fixed, kept
+from retention.states import REGISTER_MOVES, ROW_MOVES
+
+
+def moves_only(table: str, moves: dict[str, set[str]]) -> Rule:
+    """A state changes only along `moves`."""
+    allowed = " OR ".join(
+        f"(OLD.\"state\" = '{old}' AND NEW.\"state\" IN ({', '.join(repr(new) for new in sorted(news))}))"
+        for old, news in moves.items()
+        if news
+    )
+    return Rule(table, "UPDATE", f"{table}: no such move", f'OLD."state" <> NEW."state" AND NOT ({allowed})')
+
+
+def once(table: str, *columns: str) -> Rule:
+    """Each of these columns, once it says something, never says anything else."""
+    when = " OR ".join(f'(OLD."{c}" IS NOT NULL AND NEW."{c}" IS DISTINCT FROM OLD."{c}")' for c in columns)
+    return Rule(table, "UPDATE", f"{table}: {', '.join(columns)} are written once", when)
+
 
 RULES: list[Rule] = [
     kept("retention_appraisal"),
@@ -22,8 +40,23 @@ RULES: list[Rule] = [
     *append_only("retention_opinionitem"),
     kept("retention_person"),
     fixed("retention_person", "name", "organisation", "user_id"),
+    kept("retention_edition"),
+    fixed("retention_edition", "register_id", "number", "frozen_at", "reason", "count", "digest"),
+    once("retention_edition", "printed_id", "sheet_id", "filed_on", "receipt_id", "filed_by_id"),
+    Rule("retention_edition", "UPDATE", "what was filed stays", 'OLD."filed_on" IS NOT NULL AND (NEW."filing_no" <> OLD."filing_no" OR NEW."filed_with" <> OLD."filed_with")'),
+    kept("retention_register"),
+    fixed("retention_register", "fonds_id", "number", "year", "title", "made_at", "requested_by_id"),
+    once("retention_register", "approved_by_id", "approved_at", "approval_id", "executed_by_id", "started_at", "finished_at", "certificate_id"),
+    moves_only("retention_register", REGISTER_MOVES),
+    Rule("retention_register", "UPDATE", "an executed register is closed", "OLD.\"state\" = 'executed'"),
+    kept("retention_registerrow"),
+    fixed("retention_registerrow", "register_id", "record_id", "position", "columns", "objects_digest"),
+    once("retention_registerrow", "left_edition", "marked_at", "destroyed_at"),
+    moves_only("retention_registerrow", ROW_MOVES),
+    Rule("retention_registerrow", "UPDATE", "a final row is final", "OLD.\"state\" IN ('destroyed', 'kept')"),
     kept("retention_signature"),
     fixed("retention_signature", "person_id", "manner", "subject", "meaning", "digest", "signed_on", "entered_at", "entered_by_id", "scan_id"),
     Rule("retention_signature", "UPDATE", "a confirmation is final", 'OLD."confirmed_at" IS NOT NULL'),
+    *append_only("retention_supervision"),
 ]  # fmt: skip
 """Sorted by table."""

@@ -1,0 +1,265 @@
+"""销毁执行: a job in chunks. It may be stopped and gone on with, and killed at any point.
+
+Contract, row by row:
+- what the stores hold is looked at first; a lock that still runs makes the row 锁定未到期, and nothing is touched;
+- one transaction locks the record, reads holds and everything else again, and marks record and row: the point of no
+  return. The plan (exact keys and versions) is committed with it;
+- bytes and traces are removed and proven absent; a kill or a fault here is taken up again from the mark;
+- one transaction makes the record a stub and the row 已销毁, with its evidence.
+When every row is final, the 销毁执行记录 is printed and the register is 已执行. The rows are the truth: `work` does what they
+say is left, so a register is resumed by nothing but asking again.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from archive import destruction
+from archive.errors import WrongInput, WrongState
+from archive.locks import alone
+from archive.models import Copy
+from archive.permissions import Actor
+from retention import disposal, editions, listing, persons, register_papers
+from retention.models import Register, RegisterRow
+from retention.permissions import require
+from retention.separation import keep_apart, kept_apart
+
+log = logging.getLogger("archive.disposal")
+
+CHUNK = 16
+"""Records marked, and made stubs, in one transaction: well under the 100 ms for which a write may hold SQLite."""
+Stop = Callable[[], bool]
+
+
+def start(register_id: UUID, *, manner: str, place: str, actor: Actor) -> Register:
+    """开始执行. From here the worker goes on by itself. Raises WrongState while the waiting time runs, or a hold has
+    caught a row that has not left yet."""
+    register = Register.objects.select_related("fonds").get(pk=register_id)
+    require(actor, "register.execute", register.fonds)
+    editions.expect(register, "开始执行", "supervised")
+    if not manner.strip() or not place.strip():
+        raise WrongInput(field="销毁方式和地点", reason="请写明。")
+    now = timezone.now()
+    if register.not_before and now < register.not_before:
+        until = timezone.localtime(register.not_before)
+        raise WrongState(what=str(register), state=f"等待期内（至 {until:%Y-%m-%d %H:%M}）", verb="开始执行")
+    executor = persons.of(actor)
+    keep_apart(register, "executed_by", executor)
+    with kept_apart(), transaction.atomic():
+        held = editions.locked(register, "开始执行")
+        caught = held.rows.filter(
+            state="listed", record__blocks__lifted_at=None, record__blocks__isnull=False
+        )
+        if count := caught.distinct().count():
+            raise WrongState(what=str(held), state=f"有 {count} 件刚被暂缓，新版待出", verb="开始执行")
+        held.executed_by = executor
+        held.manner, held.place, held.started_at = manner.strip()[:120], place.strip()[:120], now
+        editions.move(held, "executing")
+        editions.say(held, "register.started", actor, manner=held.manner, place=held.place)
+    return held
+
+
+def stop(register_id: UUID, *, actor: Actor) -> Register:
+    """Pause after the records in hand: what is marked is still finished, nothing new is begun."""
+    return _pause(register_id, True, "register.stopped", actor)
+
+
+def resume(register_id: UUID, *, actor: Actor) -> Register:
+    return _pause(register_id, False, "register.resumed", actor)
+
+
+def _pause(register_id: UUID, stopped: bool, action: str, actor: Actor) -> Register:
+    register = Register.objects.select_related("fonds").get(pk=register_id)
+    require(actor, "register.execute", register.fonds)
+    editions.expect(register, "暂停或继续执行", "executing")
+    with transaction.atomic():
+        held = editions.locked(register, "暂停或继续执行")
+        if held.stopped != stopped:
+            held.stopped = stopped
+            editions.save(held)
+            editions.say(held, action, actor)
+    return held
+
+
+def progress(register: Register) -> dict[str, int]:
+    """How many rows of the current edition stand where; `total` is all of them."""
+    rows = editions.rows_of(register, register.edition).order_by()
+    counts = dict(rows.values_list("state").annotate(Count("pk")))
+    names = ("listed", "locked", "removing", "destroyed", "kept")
+    return {"total": sum(counts.values()), **{name: counts.get(name, 0) for name in names}}
+
+
+# --- the job ------------------------------------------------------------------------------------------------------
+
+
+def work(*, actor: Actor, stop: Stop = lambda: False) -> int:
+    """Everything that registers under execution still ask for. Returns how many rows became final. One process at
+    a time; another one finds nothing to do."""
+    if not Register.objects.filter(state="executing").exists():
+        return 0
+    done = 0
+    with alone("disposal") as ours:
+        if ours:
+            for pk in (
+                Register.objects.filter(state="executing").order_by("started_at").values_list("pk", flat=True)
+            ):
+                done += run(pk, actor=actor, stop=stop)
+    return done
+
+
+def run(register_id: UUID, *, actor: Actor, stop: Stop = lambda: False) -> int:
+    """Go on with one register until nothing can be done now. Returns how many rows became final."""
+    done = 0
+    with ThreadPoolExecutor(disposal.WORKERS, thread_name_prefix="disposal") as pool:
+        while not stop():
+            register = Register.objects.select_related(*PERSONS).get(pk=register_id)
+            rows = _next(register)
+            if not rows:
+                break
+            done += _chunk(register, rows, pool, actor)
+    return done + _close(register_id, actor)
+
+
+PERSONS = ("fonds", "approved_by", "executed_by", "supervisor_one", "supervisor_two")
+
+
+def _next(register: Register) -> list[RegisterRow]:
+    """What was marked comes first, also while the execution is stopped."""
+    now = timezone.now()
+    rows = register.rows.filter(Q(locked_until=None) | Q(locked_until__lte=now)).select_related(
+        "record__fonds"
+    )
+    wanted = ("removing",) if register.stopped else ("removing", "listed", "locked")
+    for state in wanted:
+        if found := list(rows.filter(state=state).order_by("position")[:CHUNK]):
+            return found
+    return []
+
+
+def _chunk(register: Register, rows: Sequence[RegisterRow], pool: ThreadPoolExecutor, actor: Actor) -> int:
+    places = disposal.places_of([row.record_id for row in rows])
+    kept = 0
+    if rows[0].state != "removing":
+        rows, kept = _mark(register, _removable(rows, places, pool), actor)
+    plans = {row.record_id: row.evidence.get("plan", ()) for row in rows}
+    gone = disposal.remove([row.record for row in rows], places, plans, pool)
+    return kept + _finish(register, rows, gone, actor)
+
+
+def _removable(rows, places, pool) -> list[RegisterRow]:
+    """Those that may be destroyed now, with their plan; the others say why not, and until when."""
+    ids = [row.record_id for row in rows]
+    unwritten = set(
+        Copy.objects.filter(object__record_id__in=ids, state__in=["pending", "failed"]).values_list(
+            "object__record_id", flat=True
+        )
+    )
+    found, free = disposal.survey(places, pool), []
+    for row in rows:
+        here = found[row.record_id]
+        if row.record_id in unwritten:
+            here.fault = here.fault or "还有副本没有写好"
+        if here.fault:
+            _put_off(row, row.state, timezone.now() + disposal.AGAIN, here.fault)
+        elif here.not_before:
+            _put_off(row, "locked", here.not_before, "存储锁定未到期")
+        else:
+            row.evidence = {"plan": here.versions}
+            free.append(row)
+    return free
+
+
+def _put_off(row: RegisterRow, state: str, until, why: str) -> None:
+    if "锁定未到期" not in why:
+        log.warning("register row %s: %s", row.pk, why)
+    rows = RegisterRow.objects.filter(pk=row.pk, state=row.state)
+    rows.update(state=state, locked_until=until, fault=why[:300])
+
+
+def _mark(register: Register, rows: Sequence[RegisterRow], actor: Actor) -> tuple[list[RegisterRow], int]:
+    """The point of no return of each row, or 抽出续存. Returns the marked ones, and how many are kept."""
+    marked, kept, now = [], 0, timezone.now()
+    said = _said(register)
+    with transaction.atomic():
+        records = destruction.lock([row.record_id for row in rows])
+        today, made_on = timezone.localdate(), timezone.localdate(register.made_at)
+        facts = listing.facts_of(records, kept_until=made_on, today=today)
+        for row in sorted(rows, key=lambda row: row.record_id):
+            mine = RegisterRow.objects.filter(pk=row.pk, state__in=["listed", "locked"])
+
+            if not mine.exists():  # a hold's message was quicker
+                continue
+            differs = editions.differences(row, facts[row.record_id])  # holds are among them
+            against = destruction.begin(
+                row.record_id, actor=actor, action="record.disposal_begun", data=said, obstacles=differs
+            )
+            if against:
+                why = "；".join(dict.fromkeys(against))[:300]
+                kept += mine.update(state="kept", left_reason=why, locked_until=None, fault="")
+                continue
+            mine.update(state="removing", marked_at=now, evidence=row.evidence, locked_until=None, fault="")
+            row.state = "removing"
+            marked.append(row)
+    return marked, kept
+
+
+def _finish(
+    register: Register, rows: Sequence[RegisterRow], gone: dict[UUID, disposal.Gone], actor: Actor
+) -> int:
+    done, said = 0, _said(register)
+    with transaction.atomic():
+        for row in sorted(rows, key=lambda row: row.record_id):
+            here = gone[row.record_id]
+            mine = RegisterRow.objects.filter(pk=row.pk, state="removing")
+            if here.fault:
+                log.warning("register row %s: %s", row.pk, here.fault)
+                mine.update(locked_until=timezone.now() + disposal.AGAIN, fault=here.fault[:300])
+                continue
+            data = {**said, "manner": register.manner, "versions": len(here.evidence["removed"])}
+            destruction.finish(row.record_id, actor=actor, action="record.destroyed", data=data)
+            done += mine.update(
+                state="destroyed",
+                destroyed_at=timezone.now(),
+                evidence=here.evidence,
+                locked_until=None,
+                fault="",
+            )
+    return done
+
+
+def _said(register: Register) -> dict:
+    """What the stub's events say: which register, on whose approval, under whose eyes."""
+    filing_no = register.editions.values_list("filing_no", flat=True).get(number=register.edition)
+    return {
+        "register": str(register),
+        "register_id": str(register.pk),
+        "filing_no": filing_no,
+        "approver": str(register.approved_by),
+        "executor": str(register.executed_by),
+        "supervisors": f"{register.supervisor_one}、{register.supervisor_two}",
+    }
+
+
+def _close(register_id: UUID, actor: Actor) -> int:
+    """When every row is final: print the 销毁执行记录, and the register is executed."""
+    register = Register.objects.select_related(*PERSONS).get(pk=register_id)
+    if (
+        register.state != "executing"
+        or register.rows.filter(state__in=["listed", "locked", "removing"]).exists()
+    ):
+        return 0
+    paper = register_papers.certificate(register, actor=actor)
+    with transaction.atomic():
+        held = Register.objects.select_for_update(of=("self",)).select_related("fonds").get(pk=register_id)
+        if held.state == "executed":
+            return 0
+        held.certificate, held.finished_at = paper, timezone.now()
+        editions.move(held, "executed")
+        counts = progress(held)
+        editions.say(held, "register.executed", actor, destroyed=counts["destroyed"], kept=counts["kept"])
+    return 1
