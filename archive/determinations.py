@@ -47,7 +47,7 @@ def resolve(classes: Sequence[str], item_key: str, on: date) -> Period:
     known = [_of_class(code, on) for code in classes if code != "site"]
     if not known or "site" in classes:
         return Period(
-            None, item_key, reason=f"保管期限待定：期限表没有规定“{item_key}”，由本单位按事项判定。"
+            None, item_key, reason=f"保管期限待定：期限表没有规定这个事项的期限，由本单位按事项判定（{item_key}）。"
         )
     unknown = next((period for period in known if period.retention is None), None)
     if unknown:

@@ -117,12 +117,13 @@ def one(request: HttpRequest) -> HttpResponse:
                 follow = f"，{count} 个等待的信息包正在重新检测" if count else ""
                 messages.success(request, f"{key.name or key.key} 的保管期限{word}{follow}。")
                 return redirect("periods:list")
+    least = determinations.minimum(key.key, key.item.schedule_classes if key.item else ())
     context = {
         "key": key,
         "row": _row(key),
         "decide": decide,
         "confirm": confirm,
-        "minimum": determinations.minimum(key.key, key.item.schedule_classes if key.item else ()),
+        "minimum": f"期限表规定的最低期限是{period_word(least)}，不能判定得更短。" if least else "",
         "history": _history(key.key),
         "facts": _facts(key),
         "may_set": actor.may("determination.set"),

@@ -157,7 +157,7 @@ def _checked() -> list[dict[str, Any]]:
     return [
         {"label": "最久未核验", "value": moment(oldest) if oldest else "—"},
         {"label": "从未核验", "value": f"{amount(never)} 个副本{'以上' if never == COUNT_TO else ''}"},
-        {"label": "每日一轮", "value": f"每个副本至少每 {ROUND_DAYS} 天核验一次"},
+        {"label": "轮次", "value": f"每个副本至少每 {ROUND_DAYS} 天核验一次"},
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from archive import changes, privacy, profiles
@@ -109,13 +110,15 @@ REMEDIES = {
     PERIOD: "到“保管期限”判定这个事项的期限；判定后系统自动重新检测、归档，不用重新移交。",
     CONFIRMATION: "核对后点“确认归档”。",
     JUDGEMENT: "看过材料、有了结论之后点“确认归档”，并在说明里写明结论。",
-    "GD-4-2": "请系统管理员配置或启动病毒扫描，然后点“重新检测”。",
 }
+SCAN = "GD-4-2"
 
 
 def finding_dict(row: FindingRow) -> dict[str, str]:
     """For parts/finding_list.html, with what to do where the sentence does not say it."""
-    remedy = REMEDIES.get(row.check_id, "") if row.verdict in ("manual", "not-run") else ""
+    remedy = REMEDIES.get(row.check_id, "") if row.verdict == "manual" else ""
+    if row.check_id == SCAN and row.verdict == "not-run" and settings.REQUIRE_SCAN:
+        remedy = "请系统管理员配置或启动病毒扫描，然后点“重新检测”。"
     return {
         "check": row.check_id, "property": row.property, "verdict": row.verdict, "file": row.file,
         "field": row.field, "value": row.value, "rule": row.rule, "message": row.message, "remedy": remedy,

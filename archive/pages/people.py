@@ -101,7 +101,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "exact": page.exact,
         "unit": "人",
         "pager": pager_of(request, page),
-        "roles": list(ROLES.items()),
+        "role_choices": list(ROLES.items()),
         "role": role,
         "active": active,
         "action": {"label": "新增用户", "url": reverse("people:new")} if actor.may("people.manage") else None,

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from archive.errors import ArchiveError, WrongInput
 from archive.http import actor_of, allowed
 from ingest import settling, wording
-from ingest.models import Submission
+from ingest.models import JUDGEMENT, Submission
 
 SHOWN = 500
 """Packages on one page; more than anybody confirms with care at a time. The rest follows when these are done."""
@@ -26,7 +26,11 @@ def batches(request: HttpRequest) -> HttpResponse:
         return _confirm(request)
     rows = Submission.objects.visible_to(actor, "submission.confirm").awaiting_confirmation()
     total = rows.count()
-    rows = list(rows.select_related("fonds").order_by("batch_no", "received_at", "id")[:SHOWN])
+    rows = list(
+        rows.select_related("fonds")
+        .prefetch_related("findings")
+        .order_by("batch_no", "received_at", "id")[:SHOWN]
+    )
     groups = []
     for number, (batch_no, members) in enumerate(groupby(rows, key=lambda row: row.batch_no)):
         members = [_row(row) for row in members]
@@ -41,6 +45,7 @@ def batches(request: HttpRequest) -> HttpResponse:
 
 
 def _row(row: Submission) -> dict:
+    judged = any(finding.check_id == JUDGEMENT for finding in row.findings.all())
     return {
         "pk": row.pk,
         "url": reverse("ingest:submission", args=[row.pk]),
@@ -49,7 +54,7 @@ def _row(row: Submission) -> dict:
         "source": wording.source_name(row.source),
         "place": row.fonds.code if row.fonds else "",
         "received_at": row.received_at,
-        "reason": row.reason,
+        "reason": row.reason if judged else "",  # that a source is confirmed per batch is said in the head
     }
 
 

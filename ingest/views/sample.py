@@ -105,7 +105,7 @@ def _sheet(record: Record, files: list, item: DigitalObject | None, page: int) -
     return {
         "number": page,
         "pages": pages,
-        "image_url": reverse("archive:page", args=[record.pk, item.pk, page, renditions.PAGE]),
+        "image_url": reverse("reading:page", args=[record.pk, item.pk, page, renditions.PAGE]),
         "width": renditions.PAGE,
         "height": round(renditions.PAGE * 1.414),
         "alt": f"{item.material} 第 {page} 页",

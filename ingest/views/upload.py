@@ -18,7 +18,7 @@ from archive.errors import ArchiveError, WrongInput
 from archive.http import actor_of, allowed
 from archive.inspection.fence import Fence
 from archive.permissions import Actor
-from ingest import receiving, states, wording
+from ingest import claims, receiving, states, wording
 from ingest.models import Submission
 from ingest.receiving import Received
 from ingest.views.forms import HandIn
@@ -85,7 +85,7 @@ def _answer(received: Received, actor: Actor) -> dict[str, str]:
     if row.state == "refused":
         return {"state": "refused", "word": "拒收", "tone": "danger", "message": row.reason, "url": url}
     if not received.duplicate:
-        message = "已完整收到并核对摘要，正在排队检测。"
+        message = "已完整收到，正在检测；走到哪一步见下方。"
         return {"state": "received", "word": "已接收", "tone": "progress", "message": message, "url": url}
     seen = Submission.objects.visible_to(actor).filter(pk=row.pk).exists()
     state = states.SUBMISSION_STATES[row.state]
@@ -131,4 +131,5 @@ def stalled(now) -> bool:
     free = Submission.objects.filter(state__in=states.OPEN, attempts=0)
     if not free.filter(claimed_until=None, received_at__lt=now - STALLED_AFTER).exists():
         return False
-    return not Submission.objects.filter(state__in=states.OPEN, claimed_until__gt=now).exists()
+    held = Submission.objects.filter(state__in=states.OPEN, claimed_until__gt=now)
+    return all(claims.gone(owner) for owner in held.values_list("claimed_by", flat=True).distinct())
