@@ -30,7 +30,7 @@ TABLE: dict[str, str] = {
     "copy.damaged": "副本受损（{store}）：{fault}",
     "copy.recovered": "副本核验恢复完好（{store}）",
     "paper.kept": "存入全宗卷第 {number} 号：{kind}《{title}》",
-    "record.extended": "重新确定保管期限：{old_period}（{old_due_on} 起可鉴定）改为 {period}（{due_on}），依据{basis}",
+    "record.extended": "重新确定保管期限：{old_period}（{old_due_on}）改为 {period}（{due_on}），依据 {basis}",
     "determination.set": "判定 {key} 的保管期限为 {period}：{basis}",
     "determination.provisional": "暂定 {key} 的保管期限为 {period}：{basis}",
     "determination.confirmed": "确认 {key} 的保管期限：{basis}",

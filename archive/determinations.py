@@ -47,7 +47,9 @@ def resolve(classes: Sequence[str], item_key: str, on: date) -> Period:
     known = [_of_class(code, on) for code in classes if code != "site"]
     if not known or "site" in classes:
         return Period(
-            None, item_key, reason=f"保管期限待定：期限表没有规定这个事项的期限，由本单位按事项判定（{item_key}）。"
+            None,
+            item_key,
+            reason=f"保管期限待定：期限表没有规定这个事项的期限，由本单位按事项判定（{item_key}）。",
         )
     unknown = next((period for period in known if period.retention is None), None)
     if unknown:
@@ -56,12 +58,17 @@ def resolve(classes: Sequence[str], item_key: str, on: date) -> Period:
     return next(period for period in known if period.retention == longest)
 
 
-def settled(key: str, on: date) -> bool:
-    """May a register rest on that class or item? (design §7)"""
+def period_of(key: str, on: date) -> Period:
+    """What holds today for a class or item, for what was formed on that day."""
     decided = _decision(key)
     if decided:
-        return _from_decision(decided, key).settled
-    return _of_class(key, on).settled if not key.startswith("item:") else False
+        return _from_decision(decided, key)
+    return Period(None, key) if key.startswith("item:") else _of_class(key, on)
+
+
+def settled(key: str, on: date) -> bool:
+    """May a register rest on that class or item? (design §7)"""
+    return period_of(key, on).settled
 
 
 def _decision(key: str) -> tuple[Determination, bool] | None:

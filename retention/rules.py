@@ -1,4 +1,5 @@
-"""What may be appraised, what opinions add up to, what an extension must be, how large a sample. Pure.
+"""What may be appraised, what opinions add up to, how large a sample. Pure. (What an extension must be:
+`archive.periods.extension_fault`.)
 
 Order 3 (2009), article 11: a group of four kinds of members states an opinion; a period that was set too short is set
 anew. Between two periods the longer one holds. Falling due permits appraisal, nothing else.
@@ -11,7 +12,6 @@ from math import ceil
 
 from archive import periods
 from archive.states import RECORD_STATES
-from archive.terms import ACCOUNTING, RETENTIONS
 from retention.states import MEMBER_KINDS
 
 EXTEND, DESTROY = "extend", "destroy"
@@ -88,25 +88,6 @@ def missing_kinds(kinds: Iterable[str]) -> list[str]:
     """The kinds of members that a group still lacks, by name."""
     present = set(kinds)
     return [name for kind, name in MEMBER_KINDS.items() if kind not in present]
-
-
-def extension_fault(formed_on: date, old: str, new: str, decided_on: date) -> str:
-    """Why `new` cannot be the period decided on that day, in words; "" = it can. It counts from the original start."""
-    if new not in RETENTIONS or new == ACCOUNTING:
-        return f"“{new}”不是可以重新确定的期限，应为{'、'.join(p for p in RETENTIONS if p != ACCOUNTING)}之一"
-    if not periods.shorter(old, new):
-        return f"重新确定的期限（{_words(new)}）必须比原期限（{_words(old)}）长"
-    end = periods.ends_on(formed_on, new)
-    if end is not None and end <= decided_on:
-        return (
-            f"从原起算日 {periods.runs_from(formed_on).isoformat()} 算，{_words(new)}到 {end.isoformat()} 为止，"
-            f"不晚于作出结论的 {decided_on.isoformat()}，请选更长的期限"
-        )
-    return ""
-
-
-def _words(period: str) -> str:
-    return f"{period}年" if period.isdigit() else period
 
 
 def sample_size(count: int, percent: int) -> int:
