@@ -7,7 +7,7 @@ nothing dangling, every table known to the database.
 from archive import audit, permissions, triggers
 from archive.pages import audit as audit_pages
 from archive.pages import people as people_pages
-from config import period_pages, system_pages
+from config import places as config_places
 from ingest import permissions as ingest_permissions
 from ingest import places as ingest_places
 from ingest import triggers as ingest_triggers
@@ -23,8 +23,7 @@ NAVIGATION: list[tuple[str, str, str, str]] = [
     ("", "待办", "home", ""),
     *search_places.PLACES,
     *ingest_places.PLACES,
-    *period_pages.PLACES,
-    *system_pages.PLACES,
+    *config_places.PLACES,
     *people_pages.PLACES,
     *audit_pages.PLACES,
 ]

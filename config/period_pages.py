@@ -199,7 +199,5 @@ def _history(key: str) -> list[dict]:
     ]
 
 
-PLACES = [("保管", "保管期限", "periods:list", "determination.read")]
-
 app_name = "periods"
 urlpatterns = [path("", periods, name="list"), path("one/", one, name="one")]

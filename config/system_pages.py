@@ -18,12 +18,18 @@ from archive.models import Change, Copy, Damage, FixityRun, Record
 from archive.permissions import Actor
 from archive.states import COPY_STATES
 from archive.templatetags.archive_words import amount, moment
-from config import schedule
+from config import doctor, schedule
 from ingest.models import Submission
 from ingest.views.upload import stalled
 
 TONES = {"ok": "success", "warning": "warning", "failed": "danger", "absent": "unknown"}
 WORDS = {"ok": "正常", "warning": "提醒", "failed": "失败", "absent": "没有配置"}
+PARTS = {
+    "python": "Python", "settings": "设置", "database": "数据库", "triggers": "只增触发器", "roles": "数据库角色",
+    "keys": "密钥", "store": "对象存储", "clock": "时钟", "staging": "暂存区", "search": "检索", "jobs": "任务队列",
+    "outbox": "变更消息", "clamd": "病毒扫描", "fonts": "中文字体", "pronom": "格式识别", "typst": "排版",
+    "verapdf": "PDF/A 验证",
+}  # fmt: skip
 TOPICS = {"search": "等待进入检索", seals.EVENT: "等待封存的事件", seals.ACCESS: "等待封存的利用记录"}
 
 
@@ -44,12 +50,11 @@ def state(request: HttpRequest) -> HttpResponse:
 
 
 def _parts() -> list[dict[str, Any]]:
-    from config import doctor
-
     found = []
     for part in doctor.examine():
         state = (part.state, WORDS.get(part.state, part.state), TONES.get(part.state, "unknown"))
-        found.append({"part": part, "state": state})
+        name, _, which = part.part.partition(":")
+        found.append({"part": part, "name": f"{PARTS.get(name, name)} {which}".strip(), "state": state})
     return found
 
 
@@ -196,11 +201,6 @@ def _damage(copy: Copy) -> dict[str, Any]:
         "found_at": last.found_at if last else copy.checked_at,
     }
 
-
-PLACES = [
-    ("保管", "固化核验", "system:fixity", "fixity.read"),
-    ("管理", "系统状态", "system:state", "system.read"),
-]
 
 app_name = "system"
 urlpatterns = [path("state/", state, name="state"), path("fixity/", fixity, name="fixity")]
