@@ -19,10 +19,10 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from archive import audit, manifests, privacy, records, stores
+from archive import audit, changes, manifests, privacy, records, stores
 from archive.errors import StorageFailed
 from archive.identifiers import new_id
-from archive.models import Copy, DigitalObject, Record
+from archive.models import Block, Copy, DigitalObject, Record
 from archive.permissions import Actor
 from archive.storage import Store, StoredObject
 
@@ -191,6 +191,8 @@ def _book(record: Record, done: list, faults: list, *, actor: Actor) -> None:
                     data=data,
                 )
         left = Copy.objects.filter(object__record=record, state__in=["pending", "failed"]).exists()
+        if done and Block.objects.filter(record=record, kind="hold", lifted_at=None).exists():
+            changes.announce("holds", record.id)  # the store's legal hold follows what was stored since
         if done and not left:
             audit.record(
                 actor=actor,

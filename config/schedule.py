@@ -7,11 +7,13 @@ import logging
 from datetime import time
 
 from django.core.management import call_command
+from django.utils import timezone
 
-from archive import fixity, seals
+from archive import fixity, fonds_file, seals
 from archive.jobs import DAILY, HOURLY, Job
 from archive.permissions import Actor, system_actor
 from ingest import receiving
+from retention import due, holds
 
 log = logging.getLogger("archive.jobs")
 
@@ -25,6 +27,21 @@ JOBS = [
         function="config.schedule.check_fixity",
         every=DAILY,
         at=time(1, 30),
+    ),
+    Job(code="due", name="到期扫描", function="config.schedule.scan_due", every=DAILY, at=time(0, 20)),
+    Job(
+        code="holds",
+        name="暂缓销毁覆盖",
+        function="config.schedule.spread_holds",
+        every=DAILY,
+        at=time(0, 40),
+    ),
+    Job(
+        code="fonds-file",
+        name="全宗卷续锁",
+        function="config.schedule.lock_fonds_file",
+        every=DAILY,
+        at=time(2, 50),
     ),
     Job(
         code="staging",
@@ -65,6 +82,23 @@ def check_fixity() -> str:
     if swept.damaged:
         log.error("fixity: %s of %s copies damaged", swept.damaged, swept.checked)
     return f"核验 {swept.checked} 个副本，受损 {swept.damaged} 个"
+
+
+def scan_due() -> str:
+    """Nothing is stored: the due list is a query. The run history keeps the day's numbers."""
+    found, waiting = due.scan(timezone.localdate())
+    words = f"到期 {found.total} 件：待鉴定 {found.waiting}，占用或期限未确认 {found.blocked}"
+    words += f"，鉴定中 {found.appraised}，已列清册 {found.listed}"
+    each = "，".join(f"{code} {count}" for code, count in sorted(waiting.items()))
+    return f"{words}。待鉴定：{each}" if each else words
+
+
+def spread_holds() -> str:
+    return f"新近归档的 {holds.spread(actor=actor())} 件已按人、按单位暂缓"
+
+
+def lock_fonds_file() -> str:
+    return f"全宗卷续锁 {fonds_file.renew_locks()} 个副本"
 
 
 def sweep_staging() -> str:

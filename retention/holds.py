@@ -288,16 +288,6 @@ def covering(record: Record) -> list[str]:
     return covering_all([record.pk]).get(record.pk, [])
 
 
-def not_yet_blocked(record: Record) -> list[str]:
-    """The standing holds over this record that no block row says yet; for `destruction.begin`, which reads the
-    block rows itself."""
-    there = set(
-        Block.objects.filter(record=record, kind="hold", lifted_at=None).values_list("reference", flat=True)
-    )
-    holds = standing([record.pk]).get(record.pk, [])
-    return [f"{Block.KINDS['hold']}：{hold}，{hold.reason}" for hold in holds if hold.pk not in there]
-
-
 # --- what follows by itself ---------------------------------------------------------------------------------------
 
 
