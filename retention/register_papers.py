@@ -68,7 +68,7 @@ def register_pdf(edition: Edition) -> bytes:
             for one in earlier
         ],
         "left": [
-            [str(position), code, reason]
+            {"no": position, "code": code, "reason": reason}
             for position, code, reason in register.rows.exclude(left_edition=None)
             .filter(left_edition__lte=edition.number)
             .order_by("position")

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from archive import changes, fonds_file, numbering
-from archive.errors import ArchiveError, WrongInput, WrongState
+from archive.errors import ArchiveError, NotFound, WrongInput, WrongState
 from archive.models import Fonds, Record
 from archive.permissions import Actor
 from retention import holds, listing, persons, register_papers, states
@@ -60,7 +60,7 @@ def make(fonds: Fonds, records: Iterable[Record], title: str, *, actor: Actor) -
     require(actor, "register.make", fonds)
     if not (title := title.strip()):
         raise WrongInput(field="题名", reason="请写明清册题名。")
-    chosen = sorted({record.pk: record for record in records}.values(), key=_order)
+    chosen = sorted(_readable({record.pk for record in records}, actor), key=_order)
     if not chosen:
         raise WrongInput(field="档案", reason="没有选择档案。")
     if any(record.fonds_id != fonds.pk for record in chosen):
@@ -117,6 +117,17 @@ def refuse_unlisted(reasons: Mapping[Record, Sequence[str]]) -> None:
         raise NotListed(
             count=len(against), first=first, reasons={str(r.pk): list(w) for r, w in against.items()}
         )
+
+
+def _readable(ids: set[UUID], actor: Actor) -> list[Record]:
+    """The records as they are now. Raises NotFound when one lies outside where the actor may list."""
+    rows = Record.objects.visible_to(actor.scope("register.make")).select_related("fonds")
+    wanted = list(ids)
+    parts = (wanted[start : start + listing.CHUNK] for start in range(0, len(wanted), listing.CHUNK))
+    found = [record for part in parts for record in rows.filter(pk__in=part)]
+    if len(found) != len(ids):
+        raise NotFound(what="所选档案中的某一件")
+    return found
 
 
 def _order(record: Record) -> tuple:

@@ -16,7 +16,7 @@ def record(stores):
     return a_record(stores)
 
 
-def begin(record, actor, obstacles=lambda row: []):
+def begin(record, actor, obstacles=()):
     return destruction.begin(
         record.pk, actor=actor, action="record.destroying", data={"register": "1"}, obstacles=obstacles
     )
@@ -30,7 +30,7 @@ def test_any_open_block_stops_it_before_it_begins(record, actor):
     record.refresh_from_db()
     assert record.state == "archived"
     Block.objects.filter(pk=block.pk).update(lifted_at=timezone.now())
-    assert begin(record, actor, lambda row: ["别的原因"]) == ["别的原因"]
+    assert begin(record, actor, ["别的原因"]) == ["别的原因"]
 
 
 def test_a_copy_that_is_still_to_be_written_stops_it(record, actor):
