@@ -128,6 +128,8 @@ def determine(
         )
     if not basis:
         raise WrongInput(field="依据", reason="请写明判定依据（文件名、文号、条款）。")
+    if not key.startswith("item:") and not RetentionClass.objects.filter(code=key).exists():
+        raise WrongInput(field="类项", reason=f"保管期限表里没有“{key}”这一类项。")
     least = minimum(key, classes)
     if least and periods.shorter(period, least):
         raise WrongInput(field="保管期限", reason=f"{key} 的最低期限是{least}，不能判定为更短的{period}。")

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from archive import audit, changes, numbering, periods, permissions, privacy, states, stores, terms
 from archive.errors import NotFound, StorageFailed, WrongState
+from archive.inspection.codes import identity_numbers
 from archive.models import (
     Copy,
     Department,
@@ -152,10 +153,12 @@ def create(new: NewRecord, *, actor: Actor, store_names: Sequence[str]) -> Recor
         provisional=new.provisional,
         due_on=periods.due_on(new.formed_on, new.retention),
         department=new.department,
-        unit_name=next((party.name for party in new.parties if party.kind == "unit"), "")[:200],
+        unit_name=privacy.mask_text(next((party.name for party in new.parties if party.kind == "unit"), ""))[
+            :200
+        ],
         security=new.security,
-        responsible=new.responsible,
-        document_no=new.document_no,
+        responsible=privacy.mask_text(new.responsible),
+        document_no=privacy.mask_text(new.document_no),
         source=new.source,
         item=new.item,
         item_title=new.item_title,
@@ -200,8 +203,8 @@ def _object(record_id: UUID, position: int, new: NewObject) -> DigitalObject:
         record_id=record_id,
         role=new.role,
         position=position,
-        material=new.material[:120],
-        material_code=new.material_code[:60],
+        material=privacy.mask_text(new.material)[:120],
+        material_code=privacy.mask_text(new.material_code)[:60],
         path=shown[:400],
         sealed_path=privacy.encrypt(new.path) if shown != new.path else "",
         bytes=new.bytes,
@@ -224,21 +227,25 @@ def _text(new: NewObject) -> ObjectText:
 
 
 def _party(record_id: UUID, position: int, new: NewParty) -> RecordParty:
-    name_key = privacy.normal_name(new.name)[:200]
+    # A number where none belongs is masked; where it belongs it is cipher text. (A unit's number may be long.)
+    name = privacy.mask_text(new.name)[:200]
+    name_key = privacy.normal_name(name)
+    masks = new.kind == "person" or identity_numbers(new.own_no)
+    own_no = privacy.mask_text(new.own_no) if masks else new.own_no
     token = privacy.number_token(new.id_no) if new.id_no else ""
     return RecordParty(
         record_id=record_id,
         kind=new.kind,
         position=position,
-        name=new.name[:200],
+        name=name,
         name_key=name_key,
-        id_type=new.id_type[:40],
+        id_type=privacy.mask_text(new.id_type)[:40],
         id_no=privacy.encrypt(new.id_no),
         id_shown=privacy.mask_number(new.id_no),
         id_token=token,
         last_four_token=privacy.name_and_last_four_token(new.name, new.id_no) if new.id_no else "",
         uscc=new.uscc[:30],
-        own_no=new.own_no[:60],
+        own_no=own_no[:60],
         party_key=(token or new.uscc or f"name:{name_key}")[:210],
     )
 
@@ -248,7 +255,8 @@ def encrypted(value, personal: frozenset[str], *, inside: bool = False):
     identity number or a phone wherever it stands."""
     if isinstance(value, dict):
         return {
-            key: encrypted(item, personal, inside=inside or key in personal) for key, item in value.items()
+            privacy.mask_text(key): encrypted(item, personal, inside=inside or key in personal)
+            for key, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [encrypted(item, personal, inside=inside) for item in value]
@@ -275,6 +283,7 @@ def _relate(record: Record, relates: Sequence[tuple[str, str]], *, actor: Actor)
         earlier = (
             Record.objects.filter(source=record.source, business_no=business_no)
             .exclude(pk=record.pk)
+            .exclude(business_no=record.business_no, business_revision__gt=record.business_revision)
             .order_by("-business_revision")
             .first()
         )
@@ -284,7 +293,9 @@ def _relate(record: Record, relates: Sequence[tuple[str, str]], *, actor: Actor)
     # What was named before it arrived.
     waiting = Relation.objects.filter(
         business_no=record.business_no, earlier=None, record__source=record.source
-    ).exclude(record=record)
+    ).exclude(
+        record__business_no=record.business_no
+    )  # a case that named itself before it had anything to name
     for relation in waiting.select_related("record"):
         relation.earlier = record
         relation.save(update_fields=["earlier"])

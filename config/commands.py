@@ -3,24 +3,36 @@
 0 = all asked was done; 1 = some package or check failed; 2 = wrong use; 3 = the system is not able to work.
 """
 
+import io
 import json
 import os
 import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
-from archive.errors import ArchiveError, NotConfigured, StorageFailed
+from archive import privacy
+from archive.errors import ArchiveError, NotConfigured, StorageFailed, WrongInput, WrongPack
 from archive.permissions import Actor, system_actor
 from config import checks
+
+
+def require_setup() -> None:
+    """Raises NotConfigured when this installation was never set up: said before anything is begun."""
+    if "archive_fonds" not in connection.introspection.table_names():
+        raise NotConfigured(reason="数据库还没有建立。请先运行 manage.py setup。")
+    privacy.key_ring()
 
 
 class ArchiveCommand(BaseCommand):
     """`run(**options)` returns the exit status. With --json only JSON lines go to standard output."""
 
     requires_system_checks: list = []
-    guarded = True  # refuse to work on settings that are unsafe in production
+    guarded = (
+        True  # refuse to work on settings that are unsafe in production, or without a set-up installation
+    )
+    needs_setup = True  # False for what makes an installation, or needs none
     json = False
 
     def add_arguments(self, parser) -> None:
@@ -32,15 +44,22 @@ class ArchiveCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.json = options.pop("json")
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a file name of strange bytes must not end a run
+                stream.reconfigure(encoding="utf-8" if self.json else None, errors="replace")
         try:
             if self.guarded:
                 checks.require_sound()
+                if self.needs_setup:
+                    require_setup()
             status = self.run(**options)
         except BrokenPipeError:  # the reader of our lines has seen enough; what was begun is committed
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except (NotConfigured, StorageFailed) as fault:
+        except (NotConfigured, StorageFailed, WrongPack) as fault:
             self.stop(3, str(fault))
+        except WrongInput as fault:
+            self.stop(2, str(fault))
         except ArchiveError as fault:
             self.stop(1, str(fault))
         except DatabaseError as fault:
@@ -62,7 +81,8 @@ class ArchiveCommand(BaseCommand):
 
     def line(self, value: dict[str, Any]) -> None:
         """One JSON line, at once: whoever reads may act on it."""
-        self.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")))
+        text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+        self.stdout.write(text.encode("utf-8", "replace").decode())
         self.stdout.flush()
 
     def say(self, text: str) -> None:

@@ -10,6 +10,8 @@
 
 import hashlib
 import io
+from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +23,7 @@ from django.utils import timezone
 from archive import audit, holdings, keeping, privacy, records, stores, terms
 from archive.errors import StorageFailed
 from archive.identifiers import new_id
+from archive.inspection import Finding
 from archive.inspection.fence import Fence
 from archive.models import DigitalObject
 from archive.permissions import Actor
@@ -29,6 +32,9 @@ from ingest import receiving, staging
 from ingest.examination import Examined, report_of
 from ingest.models import FindingRow, Submission
 from ingest.moves import locked, move, refuse
+
+MOST_ALIKE = {True: 500, False: 20}
+"""Rows of one kind that are listed: failed ones, and others. A folder of ten thousand undeclared files is one fact."""
 
 
 def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
@@ -50,7 +56,7 @@ def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
         submission.fonds = examined.fonds or submission.fonds
         if case is not None:
             submission.title = privacy.mask_text(case.title)[:300]
-            submission.department_name = case.department[:80]
+            submission.department_name = privacy.mask_text(case.department)[:80]
             submission.security = terms.SECURITY_CODES.get(case.security or "", terms.DEFAULT_SECURITY)
             submission.handled_on = case.handled_on
         failed = [row for row in examined.findings if row.verdict == "failed"]
@@ -70,13 +76,12 @@ def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
                 property=row.property,
                 verdict=row.verdict,
                 file=privacy.mask_text(row.file or "")[:400],
-                field=(row.field or "")[:120],
+                field=privacy.mask_text(row.field or "")[:120],
                 value=privacy.mask_text(row.value or "")[:300],
                 rule=row.rule[:300],
                 message=privacy.mask_text(row.message),
             )
-            for position, row in enumerate(examined.findings)
-            if row.verdict != "passed"
+            for position, row in enumerate(_listed(examined.findings))
         )
         audit.record(
             actor=actor,
@@ -89,6 +94,25 @@ def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
     if examined.verdict != "accepted":
         staging.drop_work_folder(submission.pk)
     return submission
+
+
+def _listed(findings) -> list[Finding]:
+    """What becomes rows: all that did not pass, but of one kind only so many. The report keeps every one."""
+    rows, count = [], Counter()
+    for row in findings:
+        if row.verdict == "passed":
+            continue
+        kind = row.check, row.verdict, row.rule
+        count[kind] += 1
+        if count[kind] <= MOST_ALIKE[row.verdict == "failed"]:
+            rows.append(row)
+    for (check, verdict, rule), number in count.items():
+        more = number - MOST_ALIKE[verdict == "failed"]
+        if more > 0:
+            alike = next(row for row in rows if (row.check, row.verdict, row.rule) == (check, verdict, rule))
+            message = f"另有 {more} 处同类问题没有逐条列出，全部载于检测报告。"
+            rows.append(replace(alike, file=None, field=None, value=None, message=message))
+    return rows
 
 
 def reconsider(submission_id, examined: Examined, *, actor: Actor) -> Submission:
@@ -114,13 +138,15 @@ def file(submission_id, examined: Examined, *, actor: Actor) -> Submission:
             return submission
         if submission.state != "accepted":
             refuse(submission, "归档")
-        department = holdings.department(fonds, case.department, actor=actor)
+        department = holdings.department(fonds, privacy.mask_text(case.department), actor=actor)
         earlier = (
             Submission.objects.filter(source=submission.source, business_no=submission.business_no)
-            .filter(state__in=["filed", "archived"])
+            .filter(state__in=["filed", "archived"], revision__lt=submission.revision)
             .exists()
         )
-        relates = [(row["business_no"], row["relation"]) for row in package.submission.get("relates") or ()]
+        relates = [
+            (row["business_no"].strip(), row["relation"]) for row in package.submission.get("relates") or ()
+        ]
         if earlier and not any(number == submission.business_no for number, _ in relates):
             relates.append((submission.business_no, "更正"))
         insurance = terms.INSURANCE_CODES[case.insurance]
@@ -277,7 +303,10 @@ def keep(submission_id, fence: Fence, *, actor: Actor) -> Submission:
             claimed_by="", claimed_until=timezone.now() + timedelta(seconds=15), attempts=0
         )
         return submission
-    blob = submission.blob
+    # Every copy is proven: what was staged is needed no more. It goes before the row says so: a kill in between
+    # leaves a filed submission, whose next turn finds nothing to write and comes here again.
+    staging.drop(submission.blob)
+    staging.drop_work_folder(submission.pk)
     with transaction.atomic():
         submission = locked(submission_id)
         if submission.state != "filed":
@@ -285,9 +314,6 @@ def keep(submission_id, fence: Fence, *, actor: Actor) -> Submission:
         move(submission, "archived")
         submission.blob, submission.claimed_by, submission.claimed_until = "", "", None
         submission.save(update_fields=["state", "blob", "claimed_by", "claimed_until"])
-    # Every copy is proven: what was staged is no longer evidence. A kill here leaves blobs for the sweep.
-    staging.drop(blob)
-    staging.drop_work_folder(submission.pk)
     return submission
 
 

@@ -4,6 +4,7 @@ The answer is one value: all findings (passed ones too), the case read through i
 verdict: `failed` beats `waiting` beats `accepted`. `acceptance` turns it into states.
 """
 
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from archive import determinations, periods, privacy, profiles
-from archive.inspection import Finding, Package, integrity
+from archive.inspection import Finding, Package, integrity, repair
 from archive.inspection import checks as inspection_checks
 from archive.inspection.clamd import Clamd
+from archive.inspection.codes import identity_numbers
 from archive.inspection.examine import examine as inspect
 from archive.inspection.examine import prepare, verdict
 from archive.inspection.fence import Fence
@@ -24,6 +26,10 @@ from ingest.models import CONFIRMATION, JUDGEMENT, PERIOD, Submission
 
 ENGINE = "1"
 """Raised when a check's meaning changes, so that reports tell which engine wrote them."""
+
+
+MOST_DUPLICATES = 100
+"""How many earlier pieces are looked at; a blank form may lie here ten thousand times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +49,13 @@ class Examined:
         return f"{pack.source}/{pack.version}" if pack else ""
 
 
-def examine(submission: Submission, fence: Fence) -> Examined:
-    """Raises StorageFailed when the staged bytes are gone: that is the system's fault, not the package's."""
-    folder = staging.fresh_work_folder(submission.pk)
+def examine(submission: Submission, fence: Fence, *, unpacked: dict | None = None) -> Examined:
+    """Raises StorageFailed when the staged bytes are gone: that is the system's fault, not the package's.
+
+    `unpacked`: what receiving the package has just left in its work folder; else it is unpacked afresh.
+    """
+    fresh = unpacked is None
+    folder = staging.fresh_work_folder(submission.pk) if fresh else staging.work_folder(submission.pk)
     received = {"sha256": submission.blob_sha256, "sm3": submission.blob_sm3}
     with staging.local_copy(submission.pk, submission.blob) as path:
         package = prepare(
@@ -55,14 +65,17 @@ def examine(submission: Submission, fence: Fence) -> Examined:
             clamd=scanner(),
             today=timezone.localdate(),
             facts={"received": received},
+            unpacked=unpacked,
         )
     findings = load_profile(package)
+    findings += _name(package)
     if package.item is None:
         findings += inspection_checks.run(package)
         return Examined(package=package, findings=masked(findings), verdict="returned")
     case = integrity.case_of(package)
     fonds, missing = _fonds(case, submission)
-    findings += missing
+    silent = package.facts.get("silent")
+    findings += [row for row in missing if silent is None or not silent(row)]
     package.facts["duplicates"] = _duplicates(case, package, submission)
     item_key = f"item:{package.item.source}/{package.item.code}"
     period = determinations.resolve(package.item.schedule_classes, item_key, case.handled_on)
@@ -73,15 +86,29 @@ def examine(submission: Submission, fence: Fence) -> Examined:
 
 
 def masked(findings: list[Finding]) -> tuple[Finding, ...]:
-    """File names and sentences may hold numbers too (design §5.2): no report and no row shows one."""
+    """File names and sentences may hold numbers too (design §5.2): no report and no row shows one, and none is longer
+    than a row can hold."""
     return tuple(
         replace(
             row,
-            file=row.file and privacy.mask_text(row.file),
-            value=row.value and privacy.mask_text(row.value),
-            message=privacy.mask_text(row.message),
+            file=row.file and _visible(privacy.mask_text(row.file))[:400],
+            field=row.field and _visible(privacy.mask_text(row.field))[:120],
+            value=row.value and _visible(privacy.mask_text(row.value))[:300],
+            message=_visible(privacy.mask_text(row.message))[:1000],
         )
         for row in findings
+    )
+
+
+def _visible(text: str) -> str:
+    """Names of files may hold what steers a terminal or turns a line round: it is named instead."""
+    if text.isprintable():
+        return text
+    return "".join(
+        f"U+{ord(character):04X}"
+        if unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs")
+        else character
+        for character in text
     )
 
 
@@ -98,13 +125,40 @@ def load_profile(package: Package) -> list[Finding]:
             and not package.bag.get("submission_fault")
         ):
             message = "信息包里没有 submission.json，不知道是哪一件业务。请按归档信息包格式补上后重新移交。"
-            return [_finding("GD-2-10", "integrity", "failed", message, file="submission.json")]
+            return [
+                _finding(
+                    "GD-2-10", "integrity", "failed", message, file="submission.json", rule="归档信息包格式"
+                )
+            ]
         return []
-    findings = integrity.structure_findings(package.submission)
-    if not any(row.verdict == "failed" for row in findings):
-        package.pack, package.item, unknown = integrity.lookup(package.submission)
-        findings = [*findings, *unknown]
-    return list(findings)
+    faults = integrity.structure_findings(package.submission)
+    if faults:
+        rest = repair.usable(package.submission, faults)
+        if rest is None:
+            return faults
+        package.submission, package.facts["silent"] = rest
+    package.pack, package.item, unknown = integrity.lookup(package.submission)
+    return [*faults, *unknown]
+
+
+def _name(package: Package) -> list[Finding]:
+    """What names a package stands in lists, events and manifests in clear: no identity number may be part of it."""
+    declared = package.submission or {}
+    named = [("business_no", declared.get("business_no"))]
+    relates = declared.get("relates")
+    for number, row in enumerate(relates if isinstance(relates, list) else ()):
+        if isinstance(row, dict):
+            named.append((f"relates[{number}].business_no", row.get("business_no")))
+    rule = "业务编号不含证件号码"
+    return [
+        _finding(
+            "X-name", "integrity", "failed",
+            f"“{field}”中含有公民身份号码。业务编号会出现在目录和日志里，请改用不含证件号码的编号后重新移交。",
+            file="submission.json", field=field, value=profiles.shown(text), rule=rule,
+        )
+        for field, text in named
+        if isinstance(text, str) and identity_numbers(text)
+    ]  # fmt: skip
 
 
 def _judged(submission, package, findings, case, fonds, period, retention) -> Examined:
@@ -142,20 +196,25 @@ def _judged(submission, package, findings, case, fonds, period, retention) -> Ex
 
 
 def _fonds(case: Any, submission: Submission) -> tuple[Fonds | None, list[Finding]]:
-    code = case.fonds or submission.default_fonds
+    code, rule = (case.fonds or "").strip() or submission.default_fonds, "全宗已设立，来源系统获准交入"
     if not code:
         message = "信息包没有写全宗号（fonds），接收时也没有指定默认全宗。请补上全宗号后重新移交。"
-        return None, [_finding("X-fonds", "integrity", "failed", message, field="fonds")]
+        return None, [_finding("X-fonds", "integrity", "failed", message, field="fonds", rule=rule)]
+    shown = profiles.shown(code)
     fonds = Fonds.objects.filter(code=code).first()
     if fonds is None:
-        message = f"全宗“{code}”不存在。请核对全宗号，或请档案负责人先设立全宗。"
-        return None, [_finding("X-fonds", "integrity", "failed", message, field="fonds", value=code)]
+        message = f"全宗“{shown}”不存在。请核对全宗号，或请档案负责人先设立全宗。"
+        return None, [
+            _finding("X-fonds", "integrity", "failed", message, field="fonds", value=shown, rule=rule)
+        ]
     source = SourceSystem.objects.filter(code=case.item.source).first()
     if source is not None:
         allowed = set(source.fonds.values_list("pk", flat=True))
         if allowed and fonds.pk not in allowed:
             message = f"来源系统“{source.code}”只获准交入其他全宗，不能交入“{code}”。"
-            return fonds, [_finding("X-fonds", "integrity", "failed", message, field="fonds", value=code)]
+            return fonds, [
+                _finding("X-fonds", "integrity", "failed", message, field="fonds", value=code, rule=rule)
+            ]
     return fonds, []
 
 
@@ -172,18 +231,22 @@ def _retention(period: determinations.Period, case: Any) -> tuple[str | None, li
     else:
         message = f"业务系统写的保管期限{case.retention}短于期限表的最低期限{period.retention}，按{period.retention}归档。"
         kept = period.retention
-    return kept, [_finding(PERIOD, "integrity", "warning", message, field="retention", value=case.retention)]
+    rule = "业务系统所写的期限不被改短，也不缩短期限表的"
+    return kept, [
+        _finding(PERIOD, "integrity", "warning", message, field="retention", value=case.retention, rule=rule)
+    ]
 
 
 def _duplicates(case: Any, package: Package, submission: Submission) -> list[dict]:
-    """What the archive already holds of the same: files by digest, the same case of the same person. Warnings."""
-    found: list[dict] = []
+    """What the archive already holds of the same: files by digest, the same case of the same person. Warnings, one a
+    file and one a person however often it lies here."""
+    found: dict[tuple[str, str], list[str]] = {}
     digests = {measured.sha256: path for path, measured in package.files.items()}
     rows = DigitalObject.objects.filter(sha256__in=list(digests), role="original").exclude(
         record__source=submission.source, record__business_no=submission.business_no
     )
-    for sha256, code in rows.values_list("sha256", "record__reference_code")[:20]:
-        found.append({"kind": "digest", "file": digests[sha256], "reference_code": code})
+    for sha256, code in rows.values_list("sha256", "record__reference_code")[:MOST_DUPLICATES]:
+        found.setdefault(("digest", digests[sha256]), []).append(code)
     tokens = [privacy.number_token(person.id_no) for person in case.persons if person.id_no]
     if tokens:
         same = (
@@ -194,10 +257,19 @@ def _duplicates(case: Any, package: Package, submission: Submission) -> list[dic
                 record__formed_on=case.handled_on,
             )
             .exclude(record__business_no=submission.business_no)
-            .values_list("record__reference_code", "id_shown")[:20]
+            .values_list("record__reference_code", "id_shown")[:MOST_DUPLICATES]
         )
-        found += [{"kind": "person", "reference_code": code, "value": shown} for code, shown in same]
-    return found
+        for code, shown in same:
+            found.setdefault(("person", shown), []).append(code)
+    return [
+        {"kind": kind, "file" if kind == "digest" else "value": what, "reference_code": _some(codes)}
+        for (kind, what), codes in found.items()
+    ]
+
+
+def _some(codes: list[str]) -> str:
+    codes = list(dict.fromkeys(codes))
+    return "、".join(codes[:3]) + (f" 等 {len(codes)} 件" if len(codes) > 3 else "")
 
 
 def _finding(check: str, property: str, verdict: str, message: str, **more: Any) -> Finding:

@@ -2,10 +2,10 @@
 
 from archive import terms
 from archive.models import Record
-from ingest import staging
+from ingest import staging, states
 from ingest.models import Submission
 
-STATES = {"received": "waiting", "accepted": "waiting", "filed": "waiting", "superseded": "refused"}
+STATES = {"received": "waiting", "accepted": "waiting", "filed": "waiting", "superseded": "returned"}
 """How inner states that a sender need not know are told."""
 
 
@@ -54,17 +54,20 @@ def _findings(submission: Submission, everything: bool) -> list[dict]:
         }
         for row in submission.findings.order_by("position")
     ]
-    if submission.state in ("refused", "superseded") and submission.reason:
-        found.append(
-            {
-                "check": "X-package",
-                "property": "integrity",
-                "verdict": "failed",
-                "file": None,
-                "field": None,
-                "value": None,
-                "rule": "信息包可读，且名称未被其他内容占用",
-                "message": submission.reason,
-            }
-        )
+    if submission.state == "refused":
+        found.append(_of_package("failed", "信息包可读，且名称未被其他内容占用", submission.reason))
+    if submission.state in states.OPEN:
+        message = "已收存，还没有处理完，由工作进程继续；结果以最后的处理为准。"
+        found.append(_of_package("not-run", "处理完毕", message))
+    if submission.state == "superseded":
+        later = submission.superseded_by.revision if submission.superseded_by else ""
+        found.append(_of_package("warning", "较高的修订取代较低的", f"已被修订 {later} 取代，不再处理。"))
     return found
+
+
+def _of_package(verdict: str, rule: str, message: str) -> dict[str, str | None]:
+    """A finding about the package as a whole, in the shape of the others."""
+    return {
+        "check": "X-package", "property": "integrity", "verdict": verdict, "file": None, "field": None, "value": None,
+        "rule": rule, "message": message,
+    }  # fmt: skip

@@ -15,12 +15,13 @@ from ingest.models import Submission
 log = logging.getLogger("archive.ingest")
 
 
-def process(submission_id, fence: Fence, *, actor: Actor) -> Submission:
-    """As far as it goes by itself. A store's fault leaves it filed, to be taken up later."""
+def process(submission_id, fence: Fence, *, actor: Actor, unpacked: dict | None = None) -> Submission:
+    """As far as it goes by itself. A store's fault leaves it filed, to be taken up later. `unpacked`: what receiving
+    it has just left in the work folder."""
     submission = Submission.objects.get(pk=submission_id)
     examined = None
     if submission.state == "received":
-        examined = examination.examine(submission, fence)
+        examined = examination.examine(submission, fence, unpacked=unpacked)
         submission = acceptance.decide(submission_id, examined, actor=actor)
     if submission.state == "accepted":
         if examined is None:  # a kill between deciding and filing: what was found then may have changed

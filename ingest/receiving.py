@@ -9,7 +9,7 @@ answer, sends again.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +21,8 @@ from django.utils import timezone
 
 from archive import audit, privacy, terms
 from archive.identifiers import new_id
+from archive.inspection import examine as inspection
+from archive.inspection.codes import identity_numbers
 from archive.inspection.fence import Fence
 from archive.models import Fonds
 from archive.permissions import Actor, require
@@ -34,6 +36,8 @@ class Received:
 
     submission: Submission
     duplicate: bool = False
+    unpacked: dict | None = None
+    """What the fence said of the package, and then lies in its work folder; for whoever goes on at once."""
 
 
 def receive_path(path: Path, *, actor: Actor, fence: Fence, **details: Any) -> Received:
@@ -72,7 +76,7 @@ def _receive(
     new = Submission(
         id=submission_id,
         channel=channel,
-        arrived_as=privacy.mask_text(name)[:300],
+        arrived_as=privacy.mask_text(_storable(name))[:300],
         received_at=timezone.now(),
         received_by_id=actor.id,
         blob=blob.name,
@@ -81,13 +85,13 @@ def _receive(
         blob_sm3=blob.sm3,
         batch_no=batch_no[:80],
         source=source,
-        item=text_of(declared.get("item"), 60),
+        item=privacy.mask_text(text_of(declared.get("item"), 60)),
         business_no=business_no,
         revision=revision,
-        content_digest=content_digest(declared, facts) if facts.get("readable") else "",
+        content_digest=content_digest(declared, facts, blob.sha256) if facts.get("readable") else "",
         default_fonds=default_fonds,
         fonds=Fonds.objects.filter(code=fonds_code).first(),
-        department_name=text_of(declared.get("department"), 80),
+        department_name=privacy.mask_text(text_of(declared.get("department"), 80)),
         security=terms.SECURITY_CODES.get(text_of(declared.get("security"), 10), terms.DEFAULT_SECURITY),
         claimed_by=claims.me() if claim else "",
         claimed_until=timezone.now() + claims.LEASE if claim else None,
@@ -107,9 +111,12 @@ def _receive(
     except BaseException:
         staging.drop_work_folder(submission_id)
         raise
+    if received.duplicate:
+        return received
     if not claim:
         staging.drop_work_folder(submission_id)  # the worker, perhaps on another machine, unpacks its own
-    return received
+        return received
+    return replace(received, unpacked=facts)
 
 
 def _named(new: Submission, *, actor: Actor) -> Received:
@@ -215,10 +222,14 @@ def _refused(new: Submission, reason: str, *, actor: Actor) -> Received:
 
 def unpack(submission_id: UUID, blob: str, fence: Fence) -> dict:
     """Unpack the staged blob into the fresh work folder, in the fenced child. Facts of `probes.unpacking.unpack`."""
-    folder = staging.fresh_work_folder(submission_id) / "bag"
-    folder.mkdir(mode=0o700)
+    folder = staging.fresh_work_folder(submission_id)
     with staging.local_copy(submission_id, blob) as path:
-        return fence.call("unpack", source=str(path), destination=str(folder), seconds=120)
+        return inspection.unpack(path, fence, folder)
+
+
+def _storable(name: str) -> str:
+    """A file name of whatever bytes, as a database can hold it."""
+    return name.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def text_of(value: object, limit: int) -> str:
@@ -234,13 +245,15 @@ def name_of(declared: dict) -> tuple[str, str, int]:
     legal = isinstance(revision, int) and not isinstance(revision, bool) and 1 <= revision <= 1_000_000
     if not source or not business_no or len(source) > 30 or len(business_no) > 120 or not legal:
         return "", "", 1
+    if privacy.mask_text(source) != source or identity_numbers(business_no):
+        return "", "", 1  # what names a package stands in lists and events: no personal number may
     return source, business_no, revision
 
 
-def content_digest(declared: dict, facts: dict) -> str:
+def content_digest(declared: dict, facts: dict, blob_sha256: str) -> str:
     """What makes two packages the same: submission.json less system.exported_at, and the payload's digests. A
-    declaration that cannot be read counts by its bytes."""
-    unread = {} if declared else {"unread": facts["tags"].get("submission.json", {}).get("sha256")}
+    package without a declaration that can be read counts by its bytes: two of them may be damaged in two ways."""
+    unread = {} if declared else {"unread": blob_sha256}
     compared = declared | unread
     if isinstance(compared.get("system"), dict):
         compared["system"] = {k: v for k, v in compared["system"].items() if k != "exported_at"}
@@ -250,17 +263,24 @@ def content_digest(declared: dict, facts: dict) -> str:
 
 
 def sweep(*, older_than: timedelta = timedelta(days=1), say: Callable[[str], None] = lambda _: None) -> int:
-    """Remove staged blobs and work folders that no row speaks of. Returns how many blobs went."""
+    """Remove staged blobs that no row speaks of, and work folders that nobody works in: what a kill left, and the
+    sender, who got no answer, has sent again. Returns how many went."""
     storage, removed = storages["staging"], 0
     limit = timezone.now() - older_than
     try:
         _, names = storage.listdir("submissions")
     except FileNotFoundError:
-        return 0
+        names = []
     for name in names:
         full = f"submissions/{name}"
         if storage.get_modified_time(full) < limit and not Submission.objects.filter(blob=full).exists():
             storage.delete(full)
             removed += 1
             say(full)
+    busy = Submission.objects.filter(claimed_until__gt=timezone.now())
+    for folder in staging.work_folders(older_than=limit.timestamp()):
+        if not busy.filter(pk=folder.stem).exists():
+            staging.forget(folder)
+            removed += 1
+            say(folder.name)
     return removed

@@ -200,3 +200,24 @@ def fresh_work_folder(submission_id: UUID) -> Path:
 
 def drop_work_folder(submission_id: UUID) -> None:
     shutil.rmtree(work_folder(submission_id), ignore_errors=True)
+
+
+def work_folders(*, older_than: float) -> Iterator[Path]:
+    """Everything below the work folder that was last touched before that moment (seconds since 1970) and is named by
+    a submission: folders, and the files being packed or copied."""
+    below = settings.ARCHIVE_DATA / "work"
+    for path in sorted(below.iterdir()) if below.is_dir() else ():
+        try:
+            UUID(path.stem)
+            if path.lstat().st_mtime < older_than:
+                yield path
+        except (ValueError, FileNotFoundError):
+            continue
+
+
+def forget(path: Path) -> None:
+    """Remove what `work_folders` named."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

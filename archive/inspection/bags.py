@@ -108,6 +108,17 @@ def tag_files(check: Check, package: Package) -> Iterator[Finding]:
     bag = package.bag
     if package.submission is None or not bag.get("readable"):
         return
+    for label, value in bag["info"]:
+        declared = str(package.submission.get("business_no") or "").strip()
+        if label.lower() == "external-identifier" and value and value != declared:
+            yield check.finding(
+                "warning",
+                "bag-info.txt：External-Identifier 与业务编号（business_no）不同，以业务编号为准，请核对。",
+                file="bag-info.txt",
+                field="External-Identifier",
+                value=shown(value),
+                rule="归档信息包格式",
+            )
     if "sha256" not in bag["manifests"]:
         yield _demand(check, "manifest-sha256.txt", "归档信息包必须有 SHA-256 的内容清单")
     if "sha256" not in bag["tagmanifests"]:

@@ -67,7 +67,9 @@ class Package:
     pack: Any = None  # profiles.Pack valid on handled_on, or None
     item: Any = None  # profiles.Item, or None
     today: date | None = None
-    facts: dict[str, Any] = field(default_factory=dict)  # what the caller knows: known fonds, duplicates, scanner
+    facts: dict[str, Any] = field(
+        default_factory=dict
+    )  # what the caller knows: known fonds, duplicates, scanner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,13 @@ def check(
         if id in CHECKS:
             raise ValueError(f"check {id} registered twice")
         entry = Check(
-            id=id, property=property, name=name, function=function, stages=stages, severity=severity, needs=needs
+            id=id,
+            property=property,
+            name=name,
+            function=function,
+            stages=stages,
+            severity=severity,
+            needs=needs,
         )
         CHECKS[id] = entry
         return function
@@ -117,12 +125,20 @@ def check(
 
 
 def run(package: Package, *, stage: str = "归档") -> list[Finding]:
-    """Run every check of `stage` whose needs are met, in the order of their ids; passed ones included."""
+    """Run every check of `stage` whose needs are met, in the order of their ids; passed ones included.
+
+    `facts["silent"]` (see `repair.py`) names findings not to make; a check left without any was not run.
+    """
     findings: list[Finding] = []
+    silent = package.facts.get("silent") or (lambda row: False)
     for entry in sorted(CHECKS.values(), key=lambda c: c.id):
         if stage not in entry.stages or not _needs_met(entry.needs, package):
             continue
-        found = list(entry.function(entry, package))
+        made = list(entry.function(entry, package))
+        found = [row for row in made if not silent(row)]
+        if made and not found:
+            message = f"{entry.name}：有关的元数据不合格式，未作检测。"
+            found = [entry.finding("not-run", message, rule=entry.name)]
         findings += found or [entry.finding("passed", f"{entry.name}：符合要求。", rule=entry.name)]
     return findings
 

@@ -29,6 +29,7 @@ def prepare(
     today: date | None = None,
     facts: dict[str, Any] | None = None,
     limits: dict[str, int] | None = None,
+    unpacked: dict[str, Any] | None = None,
 ) -> Package:
     """The package at `path` (zip or folder), unpacked below `workdir`, every payload file measured and probed.
 
@@ -36,15 +37,10 @@ def prepare(
     `bag["refusal"]` says why; the check GD-1-13 then fails. `submission` is None when there is none, or when it
     cannot be read (`bag["submission_fault"]`; GD-3-1 fails). The caller fills in `pack` and `item`, removes
     `workdir` when the checks have run, and may override the unpacking limits of `probes/unpacking.py`.
+    `unpacked`: what `unpack` answered just now for the same `workdir`, so that it need not be done twice.
     """
     path, workdir = Path(path), Path(workdir)
-    bag = fence.call(
-        "unpack",
-        source=str(path),
-        destination=str(_folder(workdir, "bag")),
-        limits=limits,
-        seconds=_time(fence, path),
-    )
+    bag = dict(unpacked) if unpacked is not None else unpack(path, fence, workdir, limits=limits)
     if "crashed" in bag:
         bag = {"readable": False, "refusal": f"解包没有完成（{bag['crashed']}）"}
     package = Package(
@@ -58,6 +54,17 @@ def prepare(
         extract_to = _folder(workdir, f"attachments-{number}") if clamd else None
         package.files[name] = _probe(fence, package.root / name, name, measured, extract_to)
     return package
+
+
+def unpack(
+    path: Path, fence: Fence, workdir: Path, *, limits: dict[str, int] | None = None
+) -> dict[str, Any]:
+    """The facts of `probes.unpacking.unpack` for the package at `path`, its files written below `workdir`; or
+    `{"crashed": …}`."""
+    destination, seconds = _folder(workdir, "bag"), _time(fence, path)
+    return fence.call(
+        "unpack", source=str(path), destination=str(destination), limits=limits, seconds=seconds
+    )
 
 
 def prepare_file(

@@ -180,7 +180,7 @@ def _is_total(row: Mapping[str, Reading], label: str, wanted: set[str]) -> bool:
 @rule(fields="fields")
 def at_least_one(case, p):
     """At least one of the fields is filled in."""
-    if all(_value(case.readings, label) is None for label in p["fields"]):
+    if all(case.value(label) is None for label in p["fields"]):
         yield Breach(field=p["fields"][0])
 
 

@@ -1,75 +1,91 @@
-"""Packages in folders: a bag, a zip, or a folder of many, with or without a batch.json beside them. Reads no bytes
-of a package but its name and place; `batch.json` is foreign and is read with care."""
+"""Packages in folders: a bag, a zip, or a folder of many. Reads no bytes of a package but its name and place."""
 
-import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-LARGEST_BATCH = 16 * 1024 * 1024
+from ingest.transports import batches
+from ingest.transports.batches import Batch
+
+DEEPEST = 64
+"""Folders in folders; deeper ones are not walked."""
 
 
-def discover(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[str]]:
-    """The packages at these paths with their batch number, in a stable order, and notes for people (missing or
-    extra cases of a batch, paths that hold none)."""
-    found: list[tuple[Path, str]] = []
+@dataclass(frozen=True)
+class Found:
+    path: Path
+    batch: Batch | None = None
+
+
+def discover(paths: Sequence[Path]) -> tuple[list[Found], list[str]]:
+    """The packages at these paths with the batch they lie in, in a stable order, and notes for people: what was
+    passed over, paths that hold no package, batch lists that cannot be read."""
+    found: list[Found] = []
     notes: list[str] = []
     for path in paths:
-        if path.is_dir() and not is_bag(path):
-            inside = packages_in(path)
-            batch, said = read_batch(
-                path, [package.stem if package.is_file() else package.name for package in inside]
-            )
-            notes += said
-            if not inside:
-                notes.append(f"{path} 里没有信息包。")
-            found += [(package, batch) for package in inside]
-        else:
-            found.append((path, ""))
+        if not path.is_dir() or is_bag(path):
+            found.append(Found(path))
+            continue
+        before, others = len(found), 0
+        nearest: dict[Path, Batch | None] = {}
+        for entry, whole in walk(path, notes):
+            folder = entry.parent
+            if folder not in nearest:
+                nearest[folder] = _batch_of(folder, path, nearest, notes)
+            if whole or entry.suffix.lower() == ".zip":
+                found.append(Found(entry, nearest[folder]))
+            elif entry.name != batches.NAME:
+                others += 1
+        if len(found) == before:
+            notes.append(f"{path} 里没有信息包。")
+        if others:
+            notes.append(f"{path} 里另有 {others} 个文件既不是信息包文件夹也不是 zip，没有处理。")
     return found, notes
 
 
 def is_bag(path: Path) -> bool:
     """A folder that is meant to be one package, also a damaged one."""
-    marks = ("bagit.txt", "submission.json", "data", "manifest-sha256.txt")
-    return any((path / mark).exists() for mark in marks)
+    if any((path / mark).exists() for mark in ("bagit.txt", "submission.json", "manifest-sha256.txt")):
+        return True
+    # A folder `data` alone may be a package that lost everything else, or just a folder of that name.
+    return (path / "data").is_dir() and not any(
+        name == batches.NAME or name.lower().endswith(".zip") or (path / name / "bagit.txt").exists()
+        for name in os.listdir(path)
+    )
 
 
-def packages_in(folder: Path) -> list[Path]:
-    """Zips and bag folders right below, and in plain folders below those."""
-    found: list[Path] = []
-    for entry in sorted(folder.iterdir()):
+def walk(folder: Path, notes: list[str]) -> Iterator[tuple[Path, bool]]:
+    """(path, True) of every bag folder below, (path, False) of every plain file, in the order of their names. Links
+    to folders are not followed; what cannot be listed leaves a note."""
+    yield from _walk(folder, notes, DEEPEST)
+
+
+def _walk(folder: Path, notes: list[str], deeper: int) -> Iterator[tuple[Path, bool]]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as fault:
+        notes.append(f"{folder} 不能读取（{fault.strerror}），其中的内容没有处理。")
+        return
+    for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir() and not entry.is_symlink():
-            found += [entry] if is_bag(entry) else packages_in(entry)
-        elif entry.is_file() and entry.suffix.lower() == ".zip":
-            found.append(entry)
-    return found
+        if entry.is_file():
+            yield entry, False
+        elif entry.is_dir() and not entry.is_symlink():
+            if is_bag(entry):
+                yield entry, True
+            elif deeper:
+                yield from _walk(entry, notes, deeper - 1)
+            else:
+                notes.append(f"{entry} 嵌套过深，其中的内容没有处理。")
 
 
-def read_batch(folder: Path, names: Sequence[str]) -> tuple[str, list[str]]:
-    """(batch number, what is missing or extra) from batch.json; ("", []) where there is none."""
-    path = folder / "batch.json"
-    if not path.is_file():
-        return "", []
-    try:
-        if path.stat().st_size > LARGEST_BATCH:
-            return "", [f"{path} 过大，没有读取。"]
-        data = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as fault:
-        return "", [f"{path} 不能读取（{fault}），按没有批次清单处理。"]
-    if not isinstance(data, dict):
-        return "", [f"{path} 不是 JSON 对象，按没有批次清单处理。"]
-    batch_no = data.get("batch_no") if isinstance(data.get("batch_no"), str) else ""
-    notes = []
-    cases = data.get("cases")
-    if isinstance(cases, int) and cases != len(names):
-        notes.append(f"批次 {batch_no or path}：清单写 {cases} 件，实有 {len(names)} 件。")
-    listed = {number for number in data.get("business_nos") or [] if isinstance(number, str)}
-    if listed:
-        there = {
-            number for number in listed for name in names if name == number or name.startswith(f"{number}-")
-        }
-        for number in sorted(listed - there):
-            notes.append(f"批次 {batch_no or path}：清单列有 {number}，没有找到名为它的信息包。")
-    return batch_no, notes
+def _batch_of(folder: Path, top: Path, nearest: dict[Path, Batch | None], notes: list[str]) -> Batch | None:
+    """The batch of the nearest folder upwards that carries a list, not above `top`."""
+    here = batches.read(folder, notes)
+    if here is not None or folder == top:
+        return here
+    if folder.parent not in nearest:
+        nearest[folder.parent] = _batch_of(folder.parent, top, nearest, notes)
+    return nearest[folder.parent]

@@ -6,10 +6,12 @@ Refused: not UTF-8, not JSON, not an object, the same key twice (readers would d
 
 import json
 import math
+import re
 from pathlib import Path
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 16
+_ILLEGIBLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def read(path: Path | None) -> dict:
@@ -43,11 +45,18 @@ def parse(data: bytes) -> dict:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict:
-    value = dict(pairs)
+    value = {_legible(key): _legible(item) for key, item in pairs}
     if len(value) < len(pairs):
         keys = [key for key, _ in pairs]
         raise ValueError(f"键“{next(k for k in keys if keys.count(k) > 1)[:40]}”出现多次")
     return value
+
+
+def _legible(value: object) -> object:
+    """NUL and half surrogates cannot be stored: the replacement character takes their place, and is then found."""
+    if isinstance(value, list):
+        return [_legible(item) for item in value]
+    return _ILLEGIBLE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def _constant(name: str) -> None:

@@ -10,6 +10,7 @@ from config.demonstration.staff import PASSWORD, STAFF
 
 
 class Command(ArchiveCommand):
+    needs_setup = False
     help = "装入演示数据，打印登录名，并启动网页、工作进程和定时任务。可反复运行。"
 
     def arguments(self, parser) -> None:

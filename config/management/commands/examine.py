@@ -31,12 +31,14 @@ class Command(ArchiveCommand):
                     self.stdout.write(f"      {finding['check']} [{finding['verdict']}] {finding['message']}")
         return 0 if clean else 1
 
-    @staticmethod
-    def targets(paths: list[str]):
-        """A folder that is no bag stands for what is in it."""
+    def targets(self, paths: list[str]):
+        """A folder that is no bag stands for what is in it: packages whole, other files one by one."""
+        notes: list[str] = []
         for text in paths:
             path = Path(text)
             if path.is_dir() and not folders.is_bag(path):
-                yield from (p for p in sorted(path.rglob("*")) if p.is_file())
+                yield from (found for found, _ in folders.walk(path, notes))
             else:
                 yield path
+        for note in notes:
+            self.note(note)

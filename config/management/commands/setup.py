@@ -16,6 +16,7 @@ from search.engine import engine
 
 
 class Command(ArchiveCommand):
+    needs_setup = False
     help = "建库、载入保管期限表、角色、业务配置包和全宗；可反复运行。"
 
     def arguments(self, parser) -> None:
