@@ -5,6 +5,7 @@ The owner's role runs the migrations and calls this afterwards (design §5.9). O
 
 import re
 
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from archive.errors import WrongInput
@@ -26,16 +27,14 @@ DELETABLE = (
 )
 """Tables in which the application deletes rows; a name may end in `*`. Everywhere else it cannot, trigger or not."""
 
-UNCHANGEABLE = ("archive_event", "archive_access", "archive_seal", "archive_determination", "archive_damage")
-"""Tables to which the application only adds."""
 HIDDEN = ("django_migrations",)
 """Read, never written: only the owner migrates."""
 
 
-def rights_on(table: str) -> tuple[str, ...]:
+def rights_on(table: str, *, append_only: bool = False) -> tuple[str, ...]:
     if table in HIDDEN:
         return ("SELECT",)
-    if table in UNCHANGEABLE:
+    if append_only:
         return ("SELECT", "INSERT")
     if any(table == name or (name.endswith("*") and table.startswith(name[:-1])) for name in DELETABLE):
         return ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -52,7 +51,8 @@ def grant_application_role(connection: BaseDatabaseWrapper, role: str) -> list[s
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", role):
         raise WrongInput(field="角色", reason=f"“{role[:60]}”不是合法的角色名。")
     quote = connection.ops.quote_name
-    with connection.cursor() as cursor:
+    # In one transaction: an application at work never finds itself without its rights.
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute("SELECT rolname = current_user FROM pg_roles WHERE rolname = %s", [role])
         found = cursor.fetchone()
         if found is None:
@@ -62,11 +62,14 @@ def grant_application_role(connection: BaseDatabaseWrapper, role: str) -> list[s
         cursor.execute("SELECT current_schema()")
         schema = quote(cursor.fetchone()[0])
         tables = sorted(connection.introspection.table_names(cursor))
+        cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
+        guards = {row[0] for row in cursor.fetchall()}  # append-only is what refuses every update
         cursor.execute(f"GRANT USAGE ON SCHEMA {schema} TO {quote(role)}")
         cursor.execute(f"REVOKE CREATE ON SCHEMA {schema} FROM {quote(role)}")
         for table in tables:
+            rights = rights_on(table, append_only=f"refuse_update_{table}" in guards)
             cursor.execute(f"REVOKE ALL ON TABLE {quote(table)} FROM {quote(role)}")
-            cursor.execute(f"GRANT {', '.join(rights_on(table))} ON TABLE {quote(table)} TO {quote(role)}")
+            cursor.execute(f"GRANT {', '.join(rights)} ON TABLE {quote(table)} TO {quote(role)}")
         cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {quote(role)}")
     return tables
 

@@ -370,4 +370,4 @@ def test_the_command_stops_with_3_when_a_store_cannot_be_asked(stores, record, c
 
 def test_an_unknown_record_and_a_wrong_limit_are_refused_with_a_sentence(stores, capsys):
     assert command(capsys, "--record", "D019-nothing", "--json") == (1, "")
-    assert command(capsys, "--limit", "0", "--json") == (1, "")
+    assert command(capsys, "--limit", "0", "--json") == (2, "")

@@ -17,6 +17,7 @@ from archive.models import (
     DigitalObject,
     Event,
     FixityRun,
+    Paper,
     Record,
     RecordParty,
     Relation,
@@ -25,6 +26,7 @@ from archive.models import (
 )
 from config.apps import install_triggers
 from config.assembly import TRIGGER_RULES
+from ingest import triggers as ingest_triggers
 from ingest.models import Submission
 from tests import filed
 
@@ -53,15 +55,27 @@ def everything(stores, actor):
     Seal.objects.create(
         number=1, sealed_at=now, events=1, accesses=1, root="r", digest="d", key="seals/0000000001.json.gz"
     )
+    Paper.objects.create(
+        fonds=record.fonds,
+        number=1,
+        kind="清册",
+        title="销毁清册",
+        made_at=now,
+        made_by_name="李四",
+        mime="x",
+        bytes=1,
+    )
     run = FixityRun.objects.create(started_at=now, extent="all")
     Damage.objects.create(run=run, copy=Copy.objects.first(), fault="missing", found_at=now)
     Submission.objects.create(channel="cli", arrived_as="a.zip", received_at=now, blob="", blob_bytes=1)
     return record
 
 
-TABLES = sorted({rule.table for rule in TRIGGER_RULES})
+# The decisions of `retention` are tried out where they are made.
+TABLES = sorted({rule.table for rule in [*triggers.RULES, *ingest_triggers.RULES]})
 APPEND_ONLY = [
     (Event, "actor_name"), (Access, "actor_name"), (Seal, "root"), (Determination, "basis"), (Damage, "detail"),
+    (Paper, "title"),
 ]  # fmt: skip
 FIXED = [
     (Record, "reference_code", "X"), (Record, "number", 9), (Record, "formed_on", "2001-01-01"),
