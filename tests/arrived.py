@@ -27,11 +27,18 @@ def a_submission(state: str = "waiting", *, findings: tuple = (), **changed) -> 
     row = Submission.objects.create(**(values | changed))
     for position, (check, verdict, message) in enumerate(findings):
         FindingRow.objects.create(
-            submission=row, position=position, check_id=check, property="integrity", verdict=verdict, message=message
+            submission=row,
+            position=position,
+            check_id=check,
+            property="integrity",
+            verdict=verdict,
+            message=message,
         )
     data = {"channel": "网页上传", "bytes": 4096}
     actor = system_actor("测试")
-    audit.record(actor=actor, action="submission.received", kind="submission", subject=row.pk, name=str(row), data=data)
+    audit.record(
+        actor=actor, action="submission.received", kind="submission", subject=row.pk, name=str(row), data=data
+    )
     return row
 
 

@@ -75,7 +75,14 @@ def filed_source(code: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["?tab=nonsense", "?since=2019-99-99", "?source=nobody", "?after=WyJhIiwiYiJd", "?before=%00", "?fonds=Z&until=x"],
+    [
+        "?tab=nonsense",
+        "?since=2019-99-99",
+        "?source=nobody",
+        "?after=WyJhIiwiYiJd",
+        "?before=%00",
+        "?fonds=Z&until=x",
+    ],
 )
 def test_an_address_that_makes_no_sense_is_no_fault(query):
     a_submission()
@@ -170,7 +177,12 @@ def test_after_an_action_one_is_where_one_came_from_but_never_elsewhere():
 
 def test_the_whole_report_is_evidence_and_its_reading_stands_in_the_ledger():
     row = a_submission("returned", findings=(FAILED,))
-    passed = {"check": "GD-3-1", "property": "usability", "verdict": "passed", "message": "可完整打开：符合要求。"}
+    passed = {
+        "check": "GD-3-1",
+        "property": "usability",
+        "verdict": "passed",
+        "message": "可完整打开：符合要求。",
+    }
     file = {"path": "data/a.pdf", "bytes": 5, "sha256": "a" * 64, "sm3": "b" * 64, "puid": "fmt/276", "format": "PDF", "pages": 1}  # fmt: skip
     row.report = staging.save_report(row.pk, 1, {"findings": [passed], "files": [file]})
     row.save(update_fields=["report"])
@@ -259,7 +271,10 @@ def test_a_sample_is_looked_at_with_one_click_and_the_next_comes_by_itself(sampl
     assert second.record.reference_code in text(response)
     response = client.post(page(second, "sample"), {"verdict": "wrong", "reason": "第 2 页缺页"}, follow=True)
     assert "抽查完了" in text(response)
-    assert list(Submission.objects.order_by("id").values_list("sample_verdict", flat=True)) == ["", "第 2 页缺页"]
+    assert list(Submission.objects.order_by("id").values_list("sample_verdict", flat=True)) == [
+        "",
+        "第 2 页缺页",
+    ]
     assert Access.objects.filter(action="record.viewed", purpose="抽查").count() == 2
 
 

@@ -129,7 +129,11 @@ def test_a_fonds_that_is_not_offered_cannot_be_chosen():
 @pytest.mark.usefixtures("schedule")
 def test_without_scripts_several_files_go_in_one_post_each_with_its_answer(tmp_path):
     name, content = zipped(tmp_path)
-    files = [SimpleUploadedFile(name, content), SimpleUploadedFile("坏.zip", b"x"), SimpleUploadedFile("空.zip", b"")]
+    files = [
+        SimpleUploadedFile(name, content),
+        SimpleUploadedFile("坏.zip", b"x"),
+        SimpleUploadedFile("空.zip", b""),
+    ]
     html = text(reader("window").post(URL, {"files": files, "fonds": ""}, follow=True))
     assert f"{name}：已接收" in html and "坏.zip：拒收" in html and "空.zip" in html and "0 字节" in html
 
