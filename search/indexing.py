@@ -122,6 +122,12 @@ def rebuild(say: Callable[[int], None] = lambda _: None) -> int:
     return done
 
 
+def complete() -> int:
+    """Make the index anew when it is new, outdated or unfinished; else nothing. Returns how many were indexed."""
+    engine().ensure()
+    return rebuild() if engine().needs_rebuild else 0
+
+
 def drift() -> Iterable[tuple[str, UUID]]:
     """("missing" | "extra", record id) wherever the index and the archive differ, piece by piece."""
     after: UUID | None = None

@@ -9,6 +9,7 @@ from django.db import connection
 
 from archive import determinations, grants, holdings, jobs, privacy, profiles
 from archive.errors import WrongInput
+from archive.models import Record
 from archive.terms import SCHEMES
 from config import schedule
 from config.commands import ArchiveCommand
@@ -46,6 +47,8 @@ class Command(ArchiveCommand):
             _, made = holdings.make_fonds(code, name, scheme=scheme, actor=actor)
             self.say(f"全宗 {code} {name}（{SCHEMES[scheme]}）{'已设立' if made else '已在'}")
         engine().ensure()
+        if not Record.objects.exists():
+            engine().mark_complete()  # nothing to index: the worker need not start with it
         jobs.sync(schedule.JOBS)
         if connection.vendor == "postgresql" and (role := os.environ.get("DATABASE_APPLICATION_ROLE")):
             grants.grant_application_role(connection, role)

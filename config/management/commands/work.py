@@ -8,7 +8,7 @@ from archive.inspection.fence import Fence
 from archive.permissions import system_actor
 from config import worker
 from config.commands import ArchiveCommand
-from search.engine import engine
+from search import indexing
 
 IDLE_SECONDS = (0.2, 0.5, 1.0, 2.0)
 FENCE_REST_SECONDS = 60
@@ -24,7 +24,7 @@ class Command(ArchiveCommand):
         self.stopping = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.on_signal)
-        engine().ensure()
+        indexing.complete()
         actor, parent = system_actor("工作进程"), os.getppid()
         idle, last_busy = 0, time.monotonic()
         with Fence() as fence:
