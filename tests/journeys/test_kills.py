@@ -1,0 +1,116 @@
+"""kill −9 of real processes at random moments: afterwards every package is archived exactly once.
+
+A scratch installation of its own; ARCHIVE_TEST_KILLS says how often to kill (ten by default), ARCHIVE_TEST_SEED from
+where the moments are drawn.
+"""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from config.demonstration.catalogue import light_packages
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLS = int(os.environ.get("ARCHIVE_TEST_KILLS", "10"))
+SEED = int(os.environ.get("ARCHIVE_TEST_SEED", "2026"))
+PACKAGES = 20
+
+
+class Installation:
+    """`manage.py` in a folder of its own, as somebody at a shell has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        own = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "ARCHIVE_STORES", "LOCAL_PATH")
+        self.environment = {key: value for key, value in os.environ.items() if key not in own}
+        self.environment |= {
+            "ARCHIVE_DATA": str(self.data), "ARCHIVE_KEYS": str(self.data / "keys.json"), "ARCHIVE_ENV": "development",
+        }  # fmt: skip
+
+    def start(self, *words) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "manage.py", *map(str, words)], cwd=ROOT, env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(self, *words) -> list[dict]:
+        process = self.start(*words, "--json")
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, (words, process.returncode, out[-2000:], err[-2000:])
+        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+    def rows(self, query: str) -> list[tuple]:
+        with sqlite3.connect(f"file:{self.data}/archive.sqlite3?mode=ro", uri=True) as database:
+            return database.execute(query).fetchall()
+
+
+def kill_somewhere(process: subprocess.Popen, draw: random.Random) -> bool:
+    """After some lines of its output and a moment more, or after a while. Returns whether it was still alive."""
+    if draw.random() < 0.7:
+        for _ in range(draw.randrange(1, 5)):
+            if not process.stdout.readline():
+                break
+        time.sleep(draw.uniform(0, 0.12))
+    else:
+        time.sleep(draw.uniform(0.3, 1.5))
+    alive = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return alive
+
+
+def test_after_any_number_of_kills_every_package_is_archived_exactly_once(tmp_path):
+    draw = random.Random(SEED)
+    house = Installation(tmp_path)
+    house.run("setup", "--fonds", "D019=东莞市社会保险基金管理中心")
+    folder = tmp_path / "packages"
+    sent = {path.stem for path in light_packages(folder, PACKAGES)}
+
+    killed = 0
+    for _ in range(4 * KILLS):
+        working = draw.random() < 0.3
+        process = house.start("work", "--once") if working else house.start("ingest", folder, "--json")
+        killed += kill_somewhere(process, draw)
+        if killed >= KILLS:
+            break
+    house.run("work", "--once")
+    again = house.run("ingest", folder)
+
+    assert len(again) == PACKAGES
+    assert {line.get("first_state", line["state"]) for line in again} == {"archived"}
+    assert {line["business_no"] for line in again} == sent
+    by_scope: dict[str, list[int]] = {}
+    for code, number in house.rows("SELECT reference_code, number FROM archive_record"):
+        by_scope.setdefault(code.rpartition("-")[0], []).append(number)
+    assert sum(map(len, by_scope.values())) == PACKAGES
+    assert all(sorted(numbers) == list(range(1, len(numbers) + 1)) for numbers in by_scope.values())
+    assert house.rows("SELECT DISTINCT state FROM ingest_submission WHERE state <> 'superseded'") == [
+        ("archived",)
+    ]
+    assert house.rows("SELECT DISTINCT state FROM archive_copy") == [("stored",)]
+    half = """SELECT r.id FROM archive_record r LEFT JOIN archive_digitalobject o ON o.record_id = r.id
+              GROUP BY r.id HAVING sum(o.role = 'manifest') <> 1 OR sum(o.role = 'report') <> 1
+              OR sum(o.role = 'submission') <> 1 OR sum(o.role = 'original') < 1"""
+    assert house.rows(half) == []
+
+    staged = {path.name for path in (house.data / "staging" / "submissions").glob("*")}
+    named = {Path(blob).name for (blob,) in house.rows("SELECT blob FROM ingest_submission WHERE blob <> ''")}
+    assert named == set()
+    assert len(staged) <= killed, "at most what a kill cut off before its row, which the sweep takes"
+    checked = house.run("fixity", "--all")
+    copies = house.rows("SELECT count(*) FROM archive_copy")[0][0]
+    assert len(checked) == 1 and checked[0]["damaged"] == 0 and checked[0]["checked"] == copies
+    written = [path for path in (house.data / "store" / "objects").rglob("*@*") if path.suffix != ".json"]
+    twice = [
+        key for key, count in Counter(path.name.partition("@")[0] for path in written).items() if count > 1
+    ]
+    assert not twice, "what an interrupted turn had written was adopted, not written again"
+    assert house.run("verify_audit")[-1]["faults"] == 0
+    assert house.run("find", "东莞市", "--limit", "1")[-1]["total"] == PACKAGES
