@@ -26,6 +26,7 @@ from retention.models import (
 from tests import filed
 
 SYSTEM = system_actor("测试")
+KEY = "item:dongguan/online-increase"
 RECEIPT = b"%PDF-1.7 receipt"
 
 
@@ -39,15 +40,16 @@ class House:
         self.one, self.two = filed.an_actor("supervisor"), filed.an_actor("supervisor")
         self.executor = filed.an_actor("archivist")
         self.appraiser = filed.an_actor("appraiser")
-        if not determinations.settled("1-2", date(2009, 12, 31)):
-            determinations.determine("1-2", "10", basis="本单位期限表", actor=SYSTEM)
-            determinations.confirm("1-2", basis="人社部3号令附件", actor=SYSTEM)
+        if not determinations.settled(KEY, date(2009, 12, 31)):
+            determinations.determine(KEY, "10", basis="本单位期限表", actor=SYSTEM)
+            determinations.confirm(KEY, basis="人社部3号令附件", actor=SYSTEM)
 
     def due(self, count: int = 1, **changed) -> list[Record]:
         """Records past their period, which an appraisal lets go."""
         values = {
             "formed_on": date(2008, 5, 4),
             "retention": "10",
+            "retention_key": KEY,
             "contents": (b"%PDF a form", b"%PDF a list"),
         }
         found = [filed.a_record(self.stores, **(values | changed)) for _ in range(count)]

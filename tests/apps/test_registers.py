@@ -16,7 +16,7 @@ from retention import editions, holds, listing, registers
 from retention.models import Register, RegisterRow
 from search.engine import engine
 from tests import filed
-from tests.registers import RECEIPT, SYSTEM, House, fresh, rows
+from tests.registers import KEY, RECEIPT, SYSTEM, House, fresh, rows
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -48,7 +48,7 @@ def follow_holds():
         (lambda house, record: house.appraised([record], "extend"), "结论不是同意销毁"),
         (lambda house, record: Record.objects.filter(pk=record.pk).update(due_on="2999-01-01"), "保管期限未满"),
         (lambda house, record: Determination.objects.create(
-            key="1-2", kind="provisional", period="10", basis="x", decided_at=timezone.now(), decided_by_name="x"
+            key=KEY, kind="provisional", period="10", basis="x", decided_at=timezone.now(), decided_by_name="x"
         ), "未经档案负责人确认"),
         (lambda house, record: hold(house, record), "暂缓销毁"),
         (lambda house, record: Block.objects.create(
