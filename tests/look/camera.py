@@ -87,7 +87,7 @@ class Camera:
                 " && [...document.images].every((i) => i.loading === 'lazy' || i.complete)"
             )
         )
-        self._listen(url)
+        self.listen(url)
 
     def sign_in(self, url: str, name: str, password: str) -> None:
         """Fill in the sign-in form at `url` and wait until it is left. Raises when it is not."""
@@ -113,7 +113,7 @@ class Camera:
         self.open(url)
         if before:
             before(self.driver)
-            self._listen(url)
+            self.listen(url)
         if whole:
             box = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
             self._set_viewport(self.size[0], int(box["height"]))
@@ -142,7 +142,8 @@ class Camera:
         path.write_bytes(base64.b64decode(data))
         return path
 
-    def _listen(self, url: str) -> None:
+    def listen(self, url: str) -> None:
+        """Collect what the browser has to complain about since it was asked last; said of the page `url`."""
         for entry in self.driver.get_log("browser"):
             if entry["level"] in ("SEVERE", "WARNING"):
                 self.complaints.append(f"{url}: {entry['message']}")

@@ -1,0 +1,226 @@
+"""The first way through the house as an archivist goes it: sign in → hand in → archived → find → read → sign out.
+
+Served by the product's own processes on a scratch archive, seen in a real Chromium. Nothing waits for a time: each
+step waits until the page shows what it has to show. Whatever the browser complains about (content policy, missing
+files, script errors) fails the test.
+"""
+
+import base64
+from io import BytesIO
+
+import pytest
+from PIL import Image, ImageChops
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests import factories
+from tests.living import PASSWORD, Living
+from tests.look.camera import OFFICE, Camera, find_browser
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(find_browser() is None, reason="Chromium and its driver are not installed"),
+]
+
+SLOW_BYTES_PER_SECOND = 400_000
+"""So slow a line that the progress of a package of 1 MB can be seen."""
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    with Living(tmp_path_factory.mktemp("archive"), fonds="D019=东莞市社会保险基金管理中心:stage") as archive:
+        archive.person("zhou", "周归档", "archivist")
+        yield archive
+
+
+@pytest.fixture
+def visitor(archive):
+    with Camera(OFFICE) as camera:
+        yield Visitor(camera, archive.base)
+        assert camera.complaints == []
+
+
+class Visitor:
+    """Somebody at the browser."""
+
+    def __init__(self, camera: Camera, base: str) -> None:
+        self.camera, self.driver, self.base = camera, camera.driver, base
+
+    def sign_in(self) -> None:
+        self.camera.sign_in(self.base + "/sign-in/", "zhou", PASSWORD)
+
+    def go(self, label: str) -> None:
+        """By the menu."""
+        self.driver.find_element(By.CSS_SELECTOR, "#menu").find_element(By.PARTIAL_LINK_TEXT, label).click()
+        self.until(lambda: self.has("h1", label), f"the page {label}")
+
+    def until(self, condition, what: str):
+        """The first true answer. An element that the page just replaced is looked for again."""
+        waiting = WebDriverWait(self.driver, 60, 0.1, ignored_exceptions=[StaleElementReferenceException])
+        try:
+            answer = waiting.until(lambda _: condition())
+        except Exception as fault:
+            raise AssertionError(f"not seen: {what}\n{self.text()}") from fault
+        self.camera.listen(self.driver.current_url)
+        return answer
+
+    def all(self, selector: str) -> list:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector: str):
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def has(self, selector: str, words: str) -> bool:
+        return any(words in found.text for found in self.all(selector))
+
+    def text(self) -> str:
+        return self.one("body").text
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.driver.switch_to.active_element.send_keys(key)
+
+    def find(self, words: str) -> None:
+        """By the search box of the top bar, from wherever one is."""
+        self.one("h1").click()
+        self.press("/")
+        self.press(Keys.CONTROL + "a")
+        self.press(words, Keys.ENTER)
+
+    def hand_in(self, path) -> None:
+        self.one("#upload-files").send_keys(str(path))
+
+    def sign_out(self) -> None:
+        self.one("details.person summary").click()
+        self.one("details.person form button").click()
+        self.until(lambda: self.all("input[name=password]"), "the sign-in page")
+
+
+WATCH = """
+window.seenProgress = [];
+new MutationObserver(() => {
+  const bar = document.querySelector("[data-upload-list] progress");
+  if (bar && bar.value > 0 && bar.value < 100) window.seenProgress.push(bar.value);
+}).observe(document.querySelector("[data-upload-list]"), { childList: true, subtree: true, attributes: true, characterData: true });
+"""
+
+
+def test_a_package_is_handed_in_archived_found_by_name_and_number_and_read_for_a_purpose(
+    archive, visitor, tmp_path
+):
+    declared = factories.a_submission()
+    package = factories.a_bag(tmp_path, declared, {"data/identity.jpg": a_photograph()}, zip=True)
+    name, number = declared["persons"][0]["name"], declared["persons"][0]["id_no"]
+    visitor.sign_in()
+
+    visitor.go("移交信息包")
+    visitor.driver.execute_script(WATCH)
+    slow_line(visitor.driver, SLOW_BYTES_PER_SECOND)
+    visitor.hand_in(package)
+    visitor.until(lambda: visitor.has("[data-upload-list]", "已接收"), "the file is received")
+    assert visitor.driver.execute_script("return window.seenProgress.length") > 0, (
+        "progress was shown on the way"
+    )
+    slow_line(visitor.driver, -1)
+    visitor.until(
+        lambda: visitor.has("#underway .chip", "已归档"), "the package is archived, without a click"
+    )
+    visitor.until(
+        lambda: len(visitor.all("#underway tr .step-done")) == len(visitor.all("#underway tr .stepper li")),
+        "every step is done",
+    )
+    code = visitor.one("#underway a[href^='/records/']").text
+    assert code == "D019-ZY·DJ·2019·D100-000001"
+
+    visitor.find(name)
+    visitor.until(lambda: visitor.has("#results tbody a", code), "found by the name")
+    visitor.find(number)
+    visitor.until(
+        lambda: "q=" not in visitor.driver.current_url and visitor.has("#results tbody a", code),
+        "found by the number",
+    )
+    assert number not in visitor.driver.current_url and number[6:14] not in visitor.driver.current_url
+    assert number not in visitor.driver.page_source, "the list shows no number, not even in its search box"
+
+    visitor.one("#results tbody a[data-open]").click()
+    visitor.until(lambda: visitor.has("h2", "当事人"), "the record page")
+    assert number not in visitor.driver.page_source
+    visitor.one("#purpose").send_keys(f"{name}本人窗口核实参保时间", Keys.ENTER)
+    visitor.until(lambda: number in visitor.text(), "the number is shown for a purpose")
+    assert visitor.has(".purpose-bar", "本人窗口核实参保时间")
+
+    visitor.driver.find_element(By.LINK_TEXT, declared["materials"][0]["name"]).click()
+    visitor.until(
+        lambda: visitor.driver.execute_script(
+            "const i = document.querySelector('.viewer-sheet img'); return i && i.complete && i.naturalWidth"
+        ),
+        "the page of the file",
+    )
+    assert visitor.has(".viewer-mark", "周归档")
+    seen = visitor.driver.find_element(By.CSS_SELECTOR, ".viewer-sheet img").get_attribute("src")
+    assert share_of_ink(picture(visitor, seen)) > 0.002, "the reader's mark lies over the page"
+    [clean] = (archive.folder / "renditions").rglob("*.jpg")
+    assert share_of_ink(clean.read_bytes()) < 0.0001, "and only over what is sent"
+
+    visitor.one(".purpose-bar button").click()
+    visitor.until(lambda: not visitor.all(".purpose-bar"), "the purpose has ended")
+    visitor.driver.find_element(By.PARTIAL_LINK_TEXT, code).click()
+    visitor.until(lambda: visitor.has("h2", "当事人"), "the record page")
+    assert number not in visitor.driver.page_source, "the number is covered again"
+    visitor.driver.find_element(By.PARTIAL_LINK_TEXT, "利用").click()
+    visitor.until(
+        lambda: visitor.has("#content", f"{name}本人窗口核实参保时间"), "the reading stands in its ledger"
+    )
+
+    record = visitor.driver.current_url
+    visitor.sign_out()
+    visitor.camera.open(record)
+    assert visitor.all("input[name=password]"), "whoever is signed out sees no record"
+
+
+def test_a_package_that_comes_back_says_why_and_how_to_hand_it_in_again(visitor, tmp_path):
+    visitor.sign_in()
+    visitor.go("移交信息包")
+    visitor.hand_in(factories.a_hostile_bag(tmp_path, "missing-material", zip=True))
+    visitor.until(lambda: visitor.has("#underway .chip", "退回"), "the package is returned")
+    row = visitor.driver.find_element(By.XPATH, "//*[@id='underway']//tr[.//*[contains(text(),'退回')]]")
+    row.find_element(By.CSS_SELECTOR, "a[data-open]").click()
+    visitor.until(lambda: visitor.has("#content", "怎样重新移交"), "the page of the package")
+    assert visitor.has("#content", "身份证明材料"), "the material that is missing is named"
+    assert "revision 改为 2" in visitor.text()
+    visitor.sign_out()
+
+
+def a_photograph() -> bytes:
+    """A scan of about a megabyte: grain cannot be pressed together."""
+    out = BytesIO()
+    Image.effect_noise((1240, 1754), 60).convert("RGB").save(out, "JPEG", quality=80, dpi=(200, 200))
+    return out.getvalue()
+
+
+def slow_line(driver, bytes_per_second: int) -> None:
+    driver.execute_cdp_cmd("Network.enable", {})
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
+    driver.execute_cdp_cmd("Network.emulateNetworkConditions", limits)
+
+
+def picture(visitor: Visitor, url: str) -> bytes:
+    """What the browser is given under that address, with its own session."""
+    script = """
+      const [url, done] = arguments;
+      fetch(url).then((answer) => answer.blob()).then((blob) => {
+        const reader = new FileReader();
+        reader.onload = () => done(reader.result.split(",")[1]);
+        reader.readAsDataURL(blob);
+      });
+    """
+    return base64.b64decode(visitor.driver.execute_async_script(script, url))
+
+
+def share_of_ink(jpeg: bytes) -> float:
+    """How much of the picture has the colour of the mark: more blue than red. Paper, print and seals have not."""
+    red, _, blue = Image.open(BytesIO(jpeg)).convert("RGB").split()
+    counts = ImageChops.subtract(blue, red).histogram()
+    return sum(counts[12:]) / sum(counts)
