@@ -78,10 +78,7 @@ def follow(record_ids: Sequence[UUID]) -> None:
         if until is None or (copy.lock_until is not None and copy.lock_until >= until):
             continue
         try:
-            store = stores.configured().get(copy.store)
-            if store is None:
-                raise StorageFailed(store=copy.store, kind="missing", reason="这个存储不在当前配置中。")
-            held = store.extend_lock(copy.key, copy.version, until)
+            held = stores.get(copy.store).extend_lock(copy.key, copy.version, until)
             Copy.objects.filter(pk=copy.pk).update(lock_until=held.lock_until, lock_mode=held.lock_mode or "")
         except StorageFailed as error:
             failed = error

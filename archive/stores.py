@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from archive import periods, storage
+from archive.errors import StorageFailed
 from archive.models import Record
 
 
@@ -20,6 +21,14 @@ from archive.models import Record
 def configured() -> dict[str, storage.Store]:
     """By name, in the order of the configuration; the first one is read from first."""
     return storage.open_stores(storage.from_environment(os.environ, settings.ARCHIVE_DATA))
+
+
+def get(name: str) -> storage.Store:
+    """The store of that name. Raises StorageFailed when it is not in the configuration."""
+    store = configured().get(name)
+    if store is None:
+        raise StorageFailed(store=name, kind="missing", reason="这个存储不在当前配置中。")
+    return store
 
 
 def forget() -> None:

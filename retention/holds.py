@@ -298,25 +298,18 @@ def follow(record_ids: Sequence[UUID]) -> None:
     """
     fault: StorageFailed | None = None
     for record_id in record_ids:
-        try:
-            _follow_one(record_id)
-        except StorageFailed as error:
-            fault = error
+        on = Block.objects.filter(record_id=record_id, kind="hold", lifted_at=None).exists()
+        copies = Copy.objects.filter(
+            object__record_id=record_id, state__in=["stored", "damaged"], legal_hold=not on
+        )
+        for copy in copies.exclude(Q(version="") | Q(fault="missing")):
+            try:
+                held = stores.get(copy.store).set_legal_hold(copy.key, copy.version, on)
+                Copy.objects.filter(pk=copy.pk).update(legal_hold=held.legal_hold)
+            except StorageFailed as error:
+                fault = error
     if fault:
         raise fault
-
-
-def _follow_one(record_id: UUID) -> None:
-    on = Block.objects.filter(record_id=record_id, kind="hold", lifted_at=None).exists()
-    copies = Copy.objects.filter(
-        object__record_id=record_id, state__in=["stored", "damaged"], legal_hold=not on
-    )
-    for copy in copies.exclude(Q(version="") | Q(fault="missing")):
-        store = stores.configured().get(copy.store)
-        if store is None:
-            raise StorageFailed(store=copy.store, kind="missing", reason="这个存储不在当前配置中。")
-        held = store.set_legal_hold(copy.key, copy.version, on)
-        Copy.objects.filter(pk=copy.pk).update(legal_hold=held.legal_hold)
 
 
 def drain(limit: int = 200) -> int:
