@@ -9,7 +9,7 @@ PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadfile
 ALONE := $(PY) -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test test-all test-services test-browser test-postgres bench mutants pictures samples lint clean
+.PHONY: help prepare demo test test-all test-services test-browser test-postgres bench mutants reference pictures samples lint clean
 
 help:
 	@echo "make …"
@@ -37,9 +37,11 @@ test-browser: prepare  ## in a headless Chromium
 test-postgres: prepare  ## the embedded suite on a throw-away PostgreSQL
 	tests/services/with_postgres.sh $(PYTEST) -m "not services and not browser"
 
-bench: prepare  ## the measured figures of docs/figures.md
-	@set -e; for bench in tests/bench/bench_*.py; do \
-	  module=$${bench%.py}; echo "== $$module"; $(PY) -m $${module//\//.}; done
+bench: prepare  ## measure again, and write docs/figures.md
+	$(PY) -m tests.bench
+
+reference: prepare  ## write docs/reference.md from the code
+	$(PY) -m tests.reference
 
 mutants: prepare  ## thirty faults made on purpose: the suite must catch each
 	$(PY) -m tests.mutants
