@@ -24,6 +24,9 @@ def make_fonds(code: str, name: str, *, actor: Actor, scheme: str = "stage") -> 
     if scheme not in terms.SCHEMES:
         raise WrongInput(field="分类方案", reason=f"“{scheme}”应为 {' 或 '.join(terms.SCHEMES)}。")
     fonds = Fonds.objects.select_for_update().filter(code=code).first()
+    alike = Fonds.objects.filter(code__iexact=code).exclude(code=code).first()
+    if alike is not None:  # folders and search tokens know no difference between them
+        raise WrongInput(field="全宗号", reason=f"“{code}”与已有的 {alike.code} 只有大小写之差。")
     if fonds is not None:
         if fonds.scheme != scheme and Record.objects.filter(fonds=fonds).exists():
             raise WrongState(what=f"全宗 {code}", state="已有档案", verb="更改分类方案")

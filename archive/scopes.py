@@ -61,7 +61,7 @@ class Grant:
         if self.insurances is not None:
             # Kept as " GS YL " beside the rows: no join, so no doubled rows and exact counts.
             any_of = Q(pk__in=[])
-            for code in sorted(self.insurances):
+            for code in sorted(code for code in self.insurances if " " not in code):
                 any_of |= Q(insurance_codes__contains=f" {code} ")
             q &= any_of
         return q
@@ -125,10 +125,9 @@ def scope_tokens(facts: Facts) -> frozenset[str]:
     tokens = {
         *(_cleared(facts.fonds, level) for level in range(facts.security, HIGHEST + 1)),
         f"c{facts.category.lower()}",
+        f"s{facts.stage.lower()}",  # a bare "s" where there is no stage: a grant may name that too
         *(f"i{code.lower()}" for code in facts.insurances),
     }
-    if facts.stage:
-        tokens.add(f"s{facts.stage.lower()}")
     if facts.department is not None:
         tokens.add(f"d{facts.department}")
     if facts.handed_in_by is not None:

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from archive import records, scopes
+from archive import holdings, records, scopes
+from archive.errors import WrongInput
 from archive.models import Record
 from archive.permissions import system_actor
 from archive.scopes import Grant, Scope
@@ -69,9 +70,7 @@ def test_predicate_query_and_tokens_agree_for_every_scope(world):
         admitted = {row.pk for row in rows if scope.admits(row.facts)}
         assert set(Record.objects.visible_to(scope).values_list("pk", flat=True)) == admitted, scope
         wanted = scope.token_filter()
-        # A stage of "" has no token: such a grant is narrowed to what has a stage.
-        if not any(grant.stages is not None and "" in grant.stages for grant in scope.grants):
-            assert {pk for pk in tokens if scopes.matches(tokens[pk], wanted)} == admitted, scope
+        assert {pk for pk in tokens if scopes.matches(tokens[pk], wanted)} == admitted, scope
         seen += 0 < len(admitted) < len(rows)
     assert seen > 50, "hardly any scope tells records apart"
 
@@ -87,3 +86,33 @@ def test_a_record_under_several_insurances_is_counted_once(world):
     several = Scope(grants=(Grant(fonds="D019", insurances=frozenset(INSURANCES), security=3),))
     found = list(Record.objects.visible_to(several).values_list("pk", flat=True))
     assert len(found) == len(set(found)) == Record.objects.visible_to(several).count()
+
+
+@pytest.mark.parametrize(
+    ("insurances", "granted", "seen"),
+    [
+        ((), {"GS"}, False),
+        (("GS",), {"GS"}, True),
+        (("GS", "YL"), {"YL"}, True),
+        (("GS", "YL"), {"SY"}, False),
+        (("GS",), {"S"}, False),  # a part of a code is no code
+        (("GS", "YL"), {"GS YL"}, False),
+        (("GS",), set(), False),
+        (("GS",), None, True),
+    ],
+)
+def test_an_insurance_is_seen_by_its_whole_code_only(actor, insurances, granted, seen):
+    new = a_new_record(insurances=insurances, insurance=insurances[0] if insurances else "")
+    record = records.create(new, actor=actor, store_names=[])
+    grant = Grant(fonds="D019", insurances=None if granted is None else frozenset(granted), security=3)
+    scope = Scope(grants=(grant,))
+    assert scope.admits(record.facts) is seen
+    assert Record.objects.visible_to(scope).exists() is seen
+    assert scopes.matches(scopes.scope_tokens(record.facts), scope.token_filter()) is seen
+
+
+def test_two_fonds_never_differ_by_case_alone(actor):
+    """Their tokens, and their folders on some disks, would be one."""
+    holdings.make_fonds("d019x", "甲", actor=actor)
+    with pytest.raises(WrongInput, match="大小写"):
+        holdings.make_fonds("D019X", "乙", actor=actor)

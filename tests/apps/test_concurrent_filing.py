@@ -1,0 +1,84 @@
+"""Fifty filings at once, every fifth rolled back at its end: the numbers are gapless all the same. Real commits on
+connections of their own."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connection, connections, transaction
+
+from archive import records
+from archive.models import ChainHead, Counter, Event, Record
+from archive.permissions import system_actor
+from tests.filed import a_fonds, a_new_record, an_object
+
+FILINGS = 50
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+class RolledBack(Exception):
+    pass
+
+
+def at_once(work, count: int) -> list:
+    """`work(number)` in so many threads that begin together; each gives its connections back."""
+    start = Barrier(count)
+
+    def begin(number: int):
+        try:
+            start.wait(timeout=60)
+            return work(number)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(max_workers=count) as pool:
+        return list(pool.map(begin, range(count)))
+
+
+def test_fifty_filings_at_once_with_a_fifth_rolled_back_leave_no_gap():
+    fonds, actor = a_fonds(), system_actor("测试")
+    waiting = [a_new_record(fonds=fonds, objects=(an_object(b"x"),)) for _ in range(FILINGS)]
+
+    def file(number: int) -> str:
+        try:
+            with transaction.atomic():
+                record = records.create(waiting[number], actor=actor, store_names=["local"])
+                if number % 5 == 4:
+                    raise RolledBack
+        except RolledBack:
+            return ""
+        return record.reference_code
+
+    codes = [code for code in at_once(file, FILINGS) if code]
+    assert sorted(Record.objects.values_list("number", flat=True)) == list(range(1, 41))
+    assert sorted(codes) == [f"D019-ZY·DJ·2019·D100-{number:06d}" for number in range(1, 41)]
+    assert Counter.objects.get().last == 40
+    assert Event.objects.filter(action="record.filed").count() == 40
+    assert ChainHead.objects.filter(kind="record").count() == 40
+
+
+def test_scopes_count_apart_when_filed_at_once():
+    fonds, actor = a_fonds(), system_actor("测试")
+    waiting = [a_new_record(fonds=fonds, retention=("10", "30", "100", "永久")[n % 4]) for n in range(20)]
+    at_once(lambda n: records.create(waiting[n], actor=actor, store_names=[]), 20)
+    for retention in ("10", "30", "100", "永久"):
+        numbers = Record.objects.filter(retention=retention).values_list("number", flat=True)
+        assert sorted(numbers) == [1, 2, 3, 4, 5]
+
+
+def test_the_same_record_filed_by_many_at_once_is_filed_once():
+    """Two workers may hold the same submission for a moment: the record's id decides."""
+    fonds, actor = a_fonds(), system_actor("测试")
+    new = a_new_record(fonds=fonds)
+
+    def file(_: int) -> str:
+        from django.db import IntegrityError
+
+        try:
+            return records.create(new, actor=actor, store_names=[]).reference_code
+        except IntegrityError:
+            return "was there"
+
+    codes = set(at_once(file, 8))
+    assert codes - {"was there"} == {Record.objects.get().reference_code}
+    assert Counter.objects.get().last == 1, connection.vendor
