@@ -102,7 +102,11 @@ if EMBEDDED:
     _name = Path(_default["NAME"])
     _durable = _sqlite | {
         "OPTIONS": _sqlite["OPTIONS"]
-        | {"init_command": _sqlite["OPTIONS"]["init_command"].replace("NORMAL", "FULL")}
+        | {
+            # Without recursive triggers REPLACE would take a row's place and no trigger would see it go.
+            "init_command": _sqlite["OPTIONS"]["init_command"].replace("NORMAL", "FULL")
+            + " PRAGMA recursive_triggers=ON;"
+        }
     }
     DATABASES = {
         "default": _durable | {"NAME": _name},
