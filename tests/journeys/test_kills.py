@@ -4,51 +4,20 @@ A scratch installation of its own; ARCHIVE_TEST_KILLS says how often to kill (te
 where the moments are drawn.
 """
 
-import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 from config.demonstration.catalogue import light_packages
+from tests.installation import Installation
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("ARCHIVE_TEST_KILLS", "10"))
 SEED = int(os.environ.get("ARCHIVE_TEST_SEED", "2026"))
 PACKAGES = 20
-
-
-class Installation:
-    """`manage.py` in a folder of its own, as somebody at a shell has it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.data = folder / "data"
-        own = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "ARCHIVE_STORES", "LOCAL_PATH")
-        self.environment = {key: value for key, value in os.environ.items() if key not in own}
-        self.environment |= {
-            "ARCHIVE_DATA": str(self.data), "ARCHIVE_KEYS": str(self.data / "keys.json"), "ARCHIVE_ENV": "development",
-        }  # fmt: skip
-
-    def start(self, *words) -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "manage.py", *map(str, words)], cwd=ROOT, env=self.environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-
-    def run(self, *words) -> list[dict]:
-        process = self.start(*words, "--json")
-        out, err = process.communicate(timeout=300)
-        assert process.returncode == 0, (words, process.returncode, out[-2000:], err[-2000:])
-        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-
-    def rows(self, query: str) -> list[tuple]:
-        with sqlite3.connect(f"file:{self.data}/archive.sqlite3?mode=ro", uri=True) as database:
-            return database.execute(query).fetchall()
 
 
 def kill_somewhere(process: subprocess.Popen, draw: random.Random) -> bool:
