@@ -326,3 +326,11 @@ def test_everybody_finds_what_waits_for_him_under_todo_with_count_and_place(samp
 def test_five_hundred_clean_packages_ask_nobody_for_anything():
     a_submission("archived")
     assert "没有待办" in text(reader("archivist").get("/"))
+
+
+def test_an_archivist_of_another_fonds_who_reads_here_does_not_fetch_the_original():
+    client = reader("clerk")
+    filed.Assignment.objects.create(user=client.user, role="archivist", fonds=filed.a_fonds("L010"))
+    row = a_submission("returned", blob="submissions/x.zip")
+    response = client.get(page(row, "original"))
+    assert response.status_code == 403 and "不在您" in text(response)
