@@ -46,8 +46,8 @@ reference: prepare  ## write docs/reference.md from the code
 mutants: prepare  ## thirty faults made on purpose: the suite must catch each
 	$(PY) -m tests.mutants
 
-pictures: prepare  ## the pages as pictures, in docs/pictures
-	$(PY) -m tests.look.shoot docs/pictures
+pictures: prepare  ## the pages of the demo as pictures, in docs/pictures (needs Chromium)
+	$(PY) -m tests.look.pictures
 
 samples: prepare  ## every sample file through `examine`, as a table (docs/samples.md)
 	$(PY) -m tests.samples_table
