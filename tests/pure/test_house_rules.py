@@ -45,7 +45,7 @@ REMOVERS = ("archive/storage/", "search/engine/", "retention/")
 """Only these call a store's `remove`."""
 
 LARGEST = 400
-LARGER = {"retention/models.py": "one story of tables, a few lines over"}
+LARGER: dict[str, str] = {}
 
 
 def listed(table: dict[str, str]) -> set[str]:
@@ -170,9 +170,19 @@ def test_there_is_no_utils():
     assert not [path for path in modules() if names & {*Path(path).with_suffix("").parts}]
 
 
+def lets_not_found_pass(node: ast.Try) -> bool:
+    first = node.handlers[0] if node.handlers else None
+    return (
+        first is not None
+        and first.type is not None
+        and ast.unparse(first.type) == "NotFound"
+        and isinstance(first.body[-1], ast.Raise)
+    )
+
+
 def test_views_do_not_catch_refusals():
     """Errors are raised and become pages in one middleware. Only a loop over several things may catch (one that is
-    refused stops no other), and a context manager that says a refusal beside its form."""
+    refused stops no other), and what says a refusal beside a filled-in form, NotFound excepted."""
     catching = []
     for path, tree in modules().items():
         if "/views" not in path:
@@ -180,8 +190,7 @@ def test_views_do_not_catch_refusals():
         allowed = {
             id(node)
             for loop in ast.walk(tree)
-            if isinstance(loop, ast.For)
-            or (isinstance(loop, ast.Try) and any(isinstance(n, ast.Yield) for n in ast.walk(loop)))
+            if isinstance(loop, ast.For) or (isinstance(loop, ast.Try) and lets_not_found_pass(loop))
             for node in ast.walk(loop)
             if isinstance(node, ast.ExceptHandler)
         }
