@@ -8,6 +8,7 @@ Commands and pages run in processes of the product, under its own settings: noth
 """
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "tests-only-2026"
 OURS = ("ARCHIVE_", "DATABASE_", "DJANGO_", "LOCAL_", "SECOND_")
 ELSEWHERE = ("CLAMD_URL", "ELASTICSEARCH_URL", "REDIS_URL", "VERAPDF_JAR")
+FAMILY = {"web": "gunicorn", "work": "work", "qcluster": "qcluster"}
+"""The processes of `serve`: name → the word of their command line that tells them."""
 
 MAKE_PERSON = """
 from archive import people
@@ -90,6 +93,9 @@ class Living:
                 [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{port}"],
                 cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
+        (self.folder / "serve.pid").write_text(
+            str(self.server.pid)
+        )  # for .ci/run, should this test be killed
         wait_for(self.answers, seconds=60, what=lambda: f"no answer of {self.base}:\n{self.log.read_text()}")
 
     def answers(self) -> bool:
@@ -114,13 +120,54 @@ class Living:
             self.server = None
 
     def family(self) -> dict[str, int]:
-        """The processes right below `serve`, by their work: web, work, qcluster."""
+        """The living processes right below `serve`, by their names in FAMILY."""
         found = {}
         children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split()
         for pid in children:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-            found["web" if "gunicorn" in words else words[2]] = int(pid)
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            except FileNotFoundError:  # ended just now
+                continue
+            if name := next(
+                (name for name in FAMILY if FAMILY[name] in words), ""
+            ):  # none: ended or not begun
+                found[name] = int(pid)
         return found
+
+
+class Client:
+    """Somebody who speaks HTTP to a Living archive, without a browser."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        cookies = urllib.request.HTTPCookieProcessor()
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
+
+    def get(self, path: str) -> str:
+        with self.opener.open(self.base + path, timeout=60) as answer:
+            return answer.read().decode()
+
+    def sign_in(self, username: str) -> "Client":
+        self.send("/sign-in/", {"username": username, "password": PASSWORD})
+        return self
+
+    def send(self, path: str, fields: dict[str, str], files: dict[str, Path] | None = None) -> str:
+        """Fill in the form of that page and send it; the answer. Raises OSError when there is none."""
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(path)).group(1)
+        edge, body = "edge-of-a-part", b""
+        for name, value in ({"csrfmiddlewaretoken": token} | fields).items():
+            body += f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, file in (files or {}).items():
+            head = f'Content-Disposition: form-data; name="{name}"; filename="{file.name}"'
+            body += f"--{edge}\r\n{head}\r\n\r\n".encode() + file.read_bytes() + b"\r\n"
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={edge}",
+            "Accept": "application/json" if files else "text/html",
+        }
+        body += f"--{edge}--\r\n".encode()
+        request = urllib.request.Request(self.base + path, body, headers)
+        with self.opener.open(request, timeout=60) as answer:
+            return answer.read().decode()
 
 
 def wait_for(condition, *, seconds: float, what="it did not happen") -> object:
