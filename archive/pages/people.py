@@ -29,7 +29,7 @@ class NewUser(forms.Form):
 
 class Give(forms.Form):
     role = forms.ChoiceField(label="角色", choices=[("", "请选择"), *ROLES.items()])
-    fonds = forms.ChoiceField(label="全宗", required=False, help_text="三员管全系统，不选；其他角色必选。")
+    fonds = forms.ChoiceField(label="全宗", required=False, help_text="三员不选，其他角色必选。")
     departments = forms.MultipleChoiceField(
         label="部门", required=False, widget=Boxes, help_text="不选 = 全部部门。"
     )

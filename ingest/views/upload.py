@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_http_methods
 
+from archive import privacy
 from archive.errors import ArchiveError, WrongInput
 from archive.http import actor_of, allowed
 from archive.inspection.fence import Fence
@@ -44,6 +45,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     return _upload(request)
 
 
+upload.takes_packages = True  # see config/middleware.py
+
+
 @csrf_protect
 @allowed("submission.hand_in")
 def _upload(request: HttpRequest) -> HttpResponse:
@@ -62,16 +66,16 @@ def _upload(request: HttpRequest) -> HttpResponse:
         try:
             answer = _answer(_take(file, form.cleaned_data["fonds"], actor), actor)
         except ArchiveError as fault:
-            messages.error(request, f"{file.name}：{fault}")
+            messages.error(request, f"{privacy.mask_text(file.name)}：{fault}")
             continue
         say = messages.success if answer["tone"] == "progress" else messages.warning
-        say(request, f"{file.name}：{answer['word']}。{answer['message']}")
+        say(request, f"{privacy.mask_text(file.name)}：{answer['word']}。{answer['message']}")
     return redirect("ingest:upload")
 
 
 def _take(file: UploadedFile, fonds: str, actor: Actor) -> Received:
     if not file.size:
-        raise WrongInput(field=file.name, reason="文件是空的（0 字节），没有接收。请重新导出后再交。")
+        raise WrongInput(field=privacy.mask_text(file.name), reason="文件是空的（0 字节），没有接收。请重新导出后再交。")
     with Fence() as fence:
         return receiving.receive_stream(
             file.file, file.name, actor=actor, fence=fence, channel="web", default_fonds=fonds, claim=False
@@ -83,7 +87,7 @@ def _answer(received: Received, actor: Actor) -> dict[str, str]:
     row = received.submission
     url = reverse("ingest:submission", args=[row.pk])
     if row.state == "refused":
-        return {"state": "refused", "word": "拒收", "tone": "danger", "message": row.reason, "url": url}
+        return {"state": "refused", "word": "拒收", "tone": "danger", "message": row.reason.removeprefix("拒收："), "url": url}
     if not received.duplicate:
         message = "已完整收到，正在检测；走到哪一步见下方。"
         return {"state": "received", "word": "已接收", "tone": "progress", "message": message, "url": url}
