@@ -40,6 +40,7 @@ TABLE: dict[str, str] = {
     "user.signed_in": "登录",
     "user.signed_out": "退出",
     "user.refused": "登录失败",
+    "user.unknown": "登录失败：没有这个用户名",
     "user.made": "新增用户 {username}（{name}）",
     "user.assigned": "授予{role}：{extent}",
     "user.unassigned": "收回{role}：{extent}",
@@ -119,7 +120,9 @@ def _locked_head(kind: str, subject: str) -> ChainHead:
     if connection.vendor == "postgresql":
         ChainHead.objects.bulk_create([ChainHead(kind=kind, subject=subject)], ignore_conflicts=True)
         return ChainHead.objects.select_for_update().get(kind=kind, subject=subject)
-    return ChainHead.objects.get_or_create(kind=kind, subject=subject)[0]
+    # On SQLite whoever writes is alone: nobody else can make the row in between.
+    found = ChainHead.objects.filter(kind=kind, subject=subject).first()
+    return found or ChainHead.objects.create(kind=kind, subject=subject)
 
 
 def digest_of(event: Event) -> str:

@@ -40,7 +40,6 @@ def make_fonds(code: str, name: str, *, actor: Actor, scheme: str = "stage") -> 
     return fonds, True
 
 
-@transaction.atomic
 def department(fonds: Fonds, name: str, *, actor: Actor) -> Department | None:
     """The department of that name, made when it is new; None for an empty name."""
     name = name.strip()
@@ -49,11 +48,12 @@ def department(fonds: Fonds, name: str, *, actor: Actor) -> Department | None:
     found = Department.objects.filter(fonds=fonds, name=name).first()
     if found:
         return found
-    Fonds.objects.select_for_update().get(pk=fonds.pk)
-    made, new = Department.objects.get_or_create(fonds=fonds, name=name)
-    if new:
-        data = {"name": name}
-        audit.record(actor=actor, action="department.made", kind="fonds", subject=fonds.code, data=data)
+    with transaction.atomic():
+        Fonds.objects.select_for_update().get(pk=fonds.pk)
+        made, new = Department.objects.get_or_create(fonds=fonds, name=name)
+        if new:
+            data = {"name": name}
+            audit.record(actor=actor, action="department.made", kind="fonds", subject=fonds.code, data=data)
     return made
 
 

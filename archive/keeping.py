@@ -20,7 +20,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from archive import audit, changes, manifests, privacy, records, stores
-from archive.errors import StorageFailed
+from archive.errors import NotConfigured, StorageFailed
 from archive.identifiers import new_id
 from archive.models import Block, Copy, DigitalObject, Record
 from archive.permissions import Actor
@@ -30,7 +30,7 @@ Source = Callable[[DigitalObject], BinaryIO]
 """Opens the staged bytes of an object. Raises StorageFailed(kind="missing") when there are none."""
 
 CHUNK = 1024 * 1024
-IN_MEMORY = 64 * 1024 * 1024
+UNWRITTEN = ("pending", "failed")
 
 
 def keep(record_id: UUID, source: Source, *, actor: Actor) -> bool:
@@ -39,43 +39,52 @@ def keep(record_id: UUID, source: Source, *, actor: Actor) -> bool:
     Never raises for a store's fault: that is counted and said on the copy.
     """
     record = Record.objects.select_related("fonds", "department").get(pk=record_id)
-    _ensure_manifest(record)
+    manifest = _ensure_manifest(record)
     now = timezone.now()
-    wanted = (
-        Copy.objects.filter(object__record=record, state__in=["pending", "failed"])
-        .filter(Q(try_after=None) | Q(try_after__lte=now))
-        .select_related("object")
-        .order_by("object__position", "store")
-    )
-    todo = list(wanted)
-    if todo:
-        Copy.objects.filter(pk__in=[copy.pk for copy in todo]).update(attempts=F("attempts") + 1)
-        lock = stores.lock_until(record, today=timezone.localdate())
-        done, faults = [], []
-        for copy in todo:
-            try:
-                done.append((copy, *_write(copy, record, lock, source)))
-            except StorageFailed as fault:
-                faults.append((copy, str(fault)))
-        _book(record, done, faults, actor=actor)
-    return not Copy.objects.filter(object__record=record, state__in=["pending", "failed"]).exists()
+    rows = Copy.objects.filter(object__record=record).select_related("object")
+    copies = list(rows.order_by("object__position", "store"))
+    unwritten = [copy for copy in copies if copy.state in UNWRITTEN]
+    todo = [copy for copy in unwritten if copy.try_after is None or copy.try_after <= now]
+    if not todo:
+        return not unwritten
+    Copy.objects.filter(pk__in=[copy.pk for copy in todo]).update(attempts=F("attempts") + 1)
+    lock = stores.lock_until(record, today=timezone.localdate())
+    proven = {copy.object_id for copy in copies if copy.state == "stored"}
+
+    def content(item: DigitalObject) -> BinaryIO:
+        """Another good copy first: it is proven. Else what is staged; the manifest is made again."""
+        if item.pk in proven:
+            return records.open_object(item)
+        if item.role == "manifest":
+            return io.BytesIO(manifest or manifests.build(record))
+        return source(item)
+
+    done, faults = [], []
+    for copy in todo:
+        try:
+            done.append((copy, *_write(copy, record, lock, content)))
+        except StorageFailed as fault:
+            faults.append((copy, str(fault)))
+    return _book(record, done, faults, actor=actor)
 
 
-def _ensure_manifest(record: Record) -> None:
-    """The manifest is an object like any other; its row comes into being once the record is filed."""
-    if record.digital_objects.filter(role="manifest").exists():
-        return
+def _ensure_manifest(record: Record) -> bytes | None:
+    """The manifest is an object like any other; its row comes into being once the record is filed. Returns its
+    content when it was made just now."""
+    objects = list(record.digital_objects.order_by("position"))
+    if any(item.role == "manifest" for item in objects):
+        return None
     content = manifests.build(record)
     names = record.digital_objects.values_list("copies__store", flat=True).distinct()
     with transaction.atomic():
-        Record.objects.select_for_update(of=("self",)).get(pk=record.pk)
+        Record.objects.select_for_update(of=("self",)).only("pk").get(pk=record.pk)
         if record.digital_objects.filter(role="manifest").exists():
-            return
+            return None
         item = DigitalObject.objects.create(
             id=new_id(),
             record=record,
             role="manifest",
-            position=record.digital_objects.count(),
+            position=len(objects),
             path="manifest.json",
             bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
@@ -88,9 +97,10 @@ def _ensure_manifest(record: Record) -> None:
         Copy.objects.bulk_create(
             Copy(object=item, store=name, key=key) for name in sorted(filter(None, names))
         )
+    return content
 
 
-def _write(copy: Copy, record: Record, lock, source: Source) -> tuple[StoredObject, str, int, str]:
+def _write(copy: Copy, record: Record, lock, content: Source) -> tuple[StoredObject, str, int, str]:
     """Put one copy and read it back. Returns (stored, sha256 and size of the stored bytes, key id)."""
     store = stores.configured().get(copy.store)
     if store is None:
@@ -98,7 +108,7 @@ def _write(copy: Copy, record: Record, lock, source: Source) -> tuple[StoredObje
     item = copy.object
     if copy.attempts > 0 and (adopted := _adopt(store, copy, lock)):
         return adopted
-    with _content(copy, record, source) as stream:
+    with content(item) as stream:
         size, digest, cipher = item.bytes, item.sha256, ""
         if copy.cipher:
             ring = privacy.key_ring()
@@ -119,33 +129,34 @@ def _write(copy: Copy, record: Record, lock, source: Source) -> tuple[StoredObje
 
 
 def _adopt(store: Store, copy: Copy, lock) -> tuple[StoredObject, str, int, str] | None:
-    """The version an interrupted attempt left, when it is whole and locked as it should be."""
+    """The version an interrupted attempt left, when it is whole and locked as it should be. A damaged one is passed
+    over: a good one is then written beside it."""
     for version in store.versions(copy.key):
         if version.marker:
             continue
-        stored = store.head(copy.key, version.version)
-        if lock is not None and (stored.lock_until is None or stored.lock_until < lock):
-            stored = store.extend_lock(copy.key, version.version, lock)
-        if copy.cipher:
-            with store.open(copy.key, version.version) as stream:
-                sealed = stream.read()
-            clear = privacy.key_ring().decrypt(sealed)
-            if hashlib.sha256(clear).hexdigest() == copy.object.sha256:
-                cipher = sealed.partition(b"\0")[0].decode()
-                return stored, hashlib.sha256(sealed).hexdigest(), len(sealed), cipher
-        elif stored.sha256 == copy.object.sha256 and stored.bytes == copy.object.bytes:
-            _read_back(store, stored, copy.object.sha256, copy.object.bytes)
-            return stored, copy.object.sha256, copy.object.bytes, ""
+        try:
+            return _whole(store, copy, version.version, lock)
+        except (StorageFailed, NotConfigured):
+            continue
     return None
 
 
-def _content(copy: Copy, record: Record, source: Source) -> BinaryIO:
-    """Another good copy first: it is proven. Else what is staged; the manifest is made again."""
-    if copy.object.copies.filter(state="stored").exists():
-        return records.open_object(copy.object)
-    if copy.object.role == "manifest":
-        return io.BytesIO(manifests.build(record))
-    return source(copy.object)
+def _whole(store: Store, copy: Copy, version: str, lock) -> tuple[StoredObject, str, int, str]:
+    """This version, proven and locked. Raises StorageFailed, or NotConfigured for cipher text that does not open."""
+    stored, item = store.head(copy.key, version), copy.object
+    digest, size, cipher = item.sha256, item.bytes, ""
+    if copy.cipher:
+        with store.open(copy.key, version) as stream:
+            sealed = stream.read()
+        if hashlib.sha256(privacy.key_ring().decrypt(sealed)).hexdigest() != item.sha256:
+            raise StorageFailed(store=store.name, kind="changed", reason="先前写入的不是这份文件。")
+        digest, size = hashlib.sha256(sealed).hexdigest(), len(sealed)
+        cipher = sealed.partition(b"\0")[0].decode()
+    else:
+        _read_back(store, stored, digest, size)
+    if lock is not None and (stored.lock_until is None or stored.lock_until < lock):
+        stored = store.extend_lock(copy.key, version, lock)
+    return stored, digest, size, cipher
 
 
 def _read_back(store: Store, stored: StoredObject, sha256: str, size: int) -> None:
@@ -158,11 +169,12 @@ def _read_back(store: Store, stored: StoredObject, sha256: str, size: int) -> No
         raise StorageFailed(store=store.name, kind="changed", reason="写入后回读，内容与写入的不同。")
 
 
-def _book(record: Record, done: list, faults: list, *, actor: Actor) -> None:
+def _book(record: Record, done: list, faults: list, *, actor: Actor) -> bool:
+    """Write down what became of the copies. True when none is left to write."""
     now = timezone.now()
     with transaction.atomic():
         for copy, stored, digest, size, cipher in done:
-            Copy.objects.filter(pk=copy.pk, state__in=["pending", "failed"]).update(
+            Copy.objects.filter(pk=copy.pk, state__in=UNWRITTEN).update(
                 state="stored",
                 version=stored.version,
                 stored_sha256=digest,
@@ -190,7 +202,7 @@ def _book(record: Record, done: list, faults: list, *, actor: Actor) -> None:
                     name=record.reference_code,
                     data=data,
                 )
-        left = Copy.objects.filter(object__record=record, state__in=["pending", "failed"]).exists()
+        left = Copy.objects.filter(object__record=record, state__in=UNWRITTEN).exists()
         if done and Block.objects.filter(record=record, kind="hold", lifted_at=None).exists():
             changes.announce("holds", record.id)  # the store's legal hold follows what was stored since
         if done and not left:
@@ -202,13 +214,14 @@ def _book(record: Record, done: list, faults: list, *, actor: Actor) -> None:
                 name=record.reference_code,
                 data={"stores": "、".join(sorted({copy.store for copy, *_ in done}))},
             )
+    return not left
 
 
 def records_to_keep(limit: int) -> list[UUID]:
     """Records with copies still to be written, the longest waiting first."""
     now = timezone.now()
     rows = (
-        Copy.objects.filter(state__in=["pending", "failed"])
+        Copy.objects.filter(state__in=UNWRITTEN)
         .filter(Q(try_after=None) | Q(try_after__lte=now))
         .order_by("id")
         .values_list("object__record_id", flat=True)[: limit * 8]

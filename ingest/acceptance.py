@@ -40,12 +40,14 @@ MOST_ALIKE = {True: 500, False: 20}
 def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
     """Write what was found and move the submission. Examining again replaces the rows; old reports stay."""
     case = examined.case
-    number = Submission.objects.filter(pk=submission_id).values_list("examinations", flat=True).get() + 1
+    before = Submission.objects.get(pk=submission_id)
+    number = before.examinations + 1
+    # The report lies on the disk before a row speaks of it, and no transaction waits for the disk.
+    report = staging.save_report(submission_id, number, report_of(before, examined))
     with transaction.atomic():
         submission = locked(submission_id)
         if submission.state not in ("received", "returned", "waiting"):
             return submission
-        report = staging.save_report(submission.pk, number, report_of(submission, examined))
         if submission.state != "received":
             move(submission, "received")
         move(submission, examined.verdict)

@@ -73,7 +73,8 @@ def examine(submission: Submission, fence: Fence, *, unpacked: dict | None = Non
         findings += inspection_checks.run(package)
         return Examined(package=package, findings=masked(findings), verdict="returned")
     case = integrity.case_of(package)
-    fonds, missing = _fonds(case, submission)
+    source = SourceSystem.objects.filter(code=package.item.source).first()
+    fonds, missing = _fonds(case, submission, source)
     silent = package.facts.get("silent")
     findings += [row for row in missing if silent is None or not silent(row)]
     package.facts["duplicates"] = _duplicates(case, package, submission)
@@ -82,7 +83,7 @@ def examine(submission: Submission, fence: Fence, *, unpacked: dict | None = Non
     retention, said = _retention(period, case)
     findings += said
     findings += inspection_checks.run(package)
-    return _judged(submission, package, findings, case, fonds, period, retention)
+    return _judged(submission, package, findings, case, fonds, period, retention, source)
 
 
 def masked(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -161,7 +162,7 @@ def _name(package: Package) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _judged(submission, package, findings, case, fonds, period, retention) -> Examined:
+def _judged(submission, package, findings, case, fonds, period, retention, source) -> Examined:
     reasons: list[str] = []
     failed = any(row.verdict == "failed" for row in findings)
     if not failed:
@@ -175,7 +176,6 @@ def _judged(submission, package, findings, case, fonds, period, retention) -> Ex
         unscanned = [row for row in findings if row.check == "GD-4-2" and row.verdict == "not-run"]
         if settings.REQUIRE_SCAN and unscanned:
             reasons.append("病毒扫描没有完成，本单位规定未扫描的不得归档。")
-        source = SourceSystem.objects.filter(code=submission.source).first()
         if source and source.confirm_per_batch and not confirmed:
             reason = "该来源设为逐批确认，等待档案员确认归档。"
             findings.append(
@@ -195,7 +195,9 @@ def _judged(submission, package, findings, case, fonds, period, retention) -> Ex
     )
 
 
-def _fonds(case: Any, submission: Submission) -> tuple[Fonds | None, list[Finding]]:
+def _fonds(
+    case: Any, submission: Submission, source: SourceSystem | None
+) -> tuple[Fonds | None, list[Finding]]:
     code, rule = (case.fonds or "").strip() or submission.default_fonds, "全宗已设立，来源系统获准交入"
     if not code:
         message = "信息包没有写全宗号（fonds），接收时也没有指定默认全宗。请补上全宗号后重新移交。"
@@ -207,7 +209,6 @@ def _fonds(case: Any, submission: Submission) -> tuple[Fonds | None, list[Findin
         return None, [
             _finding("X-fonds", "integrity", "failed", message, field="fonds", value=shown, rule=rule)
         ]
-    source = SourceSystem.objects.filter(code=case.item.source).first()
     if source is not None:
         allowed = set(source.fonds.values_list("pk", flat=True))
         if allowed and fonds.pk not in allowed:

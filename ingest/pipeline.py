@@ -31,7 +31,7 @@ def process(submission_id, fence: Fence, *, actor: Actor, unpacked: dict | None 
         submission = acceptance.file(submission_id, examined, actor=actor)
     if submission.state == "filed":
         submission = acceptance.keep(submission_id, fence, actor=actor)
-    if submission.state in ("archived", "returned", "waiting"):
+    if submission.attempts and submission.state in ("archived", "returned", "waiting"):
         Submission.objects.filter(pk=submission_id).update(attempts=0)
     return submission
 
