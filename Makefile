@@ -43,7 +43,7 @@ bench: prepare  ## measure again, and write docs/figures.md
 reference: prepare  ## write docs/reference.md from the code
 	$(PY) -m tests.reference
 
-mutants: prepare  ## thirty faults made on purpose: the suite must catch each
+mutants: prepare  ## fifty faults made on purpose: the suite must catch each
 	$(PY) -m tests.mutants
 
 pictures: prepare  ## the pages of the demo as pictures, in docs/pictures (needs Chromium)
