@@ -88,7 +88,7 @@ def scan_due() -> str:
     """Nothing is stored: the due list is a query. The run history keeps the day's numbers."""
     found, waiting = due.scan(timezone.localdate())
     words = f"到期 {found.total} 件：待鉴定 {found.waiting}，占用或期限未确认 {found.blocked}"
-    words += f"，鉴定中 {found.appraised}，已列清册 {found.listed}"
+    words += f"，鉴定中 {found.appraised}，待列清册 {found.decided}，已列清册 {found.listed}"
     each = "，".join(f"{code} {count}" for code, count in sorted(waiting.items()))
     return f"{words}。待鉴定：{each}" if each else words
 

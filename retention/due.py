@@ -16,12 +16,14 @@ from retention.states import LIVE_ROWS
 
 @dataclass(frozen=True)
 class Due:
-    """`waiting` = due, free, and in no appraisal or register yet; `blocked` by a hold, a loan, an unsettled class."""
+    """`waiting` = due, free, and in no appraisal or register yet; `blocked` by a hold, a loan, an unsettled class;
+    `decided` = let go by an appraisal and in no register yet."""
 
     total: int
     waiting: int
     blocked: int
     appraised: int
+    decided: int
     listed: int
 
 
@@ -29,6 +31,8 @@ def scan(on: date, scope: Scope = EVERYTHING) -> tuple[Due, dict[str, int]]:
     """The numbers of that day, and per fonds code how many wait for an appraisal."""
     at_work = set(AppraisalItem.objects.filter(open=True).values_list("record_id", flat=True))
     listed = set(RegisterRow.objects.filter(state__in=LIVE_ROWS).values_list("record_id", flat=True))
+    results = AppraisalItem.objects.filter(appraisal__state="decided", record__state="archived")
+    newest = dict(results.order_by("appraisal__decided_at").values_list("record_id", "result"))
     counts: Counter[str] = Counter()
     waiting: Counter[int] = Counter()
     for record, reasons in dues.scan(on, scope):
@@ -36,12 +40,14 @@ def scan(on: date, scope: Scope = EVERYTHING) -> tuple[Due, dict[str, int]]:
             counts["listed"] += 1
         elif record.pk in at_work:
             counts["appraised"] += 1
+        elif newest.get(record.pk) == "destroy":
+            counts["decided"] += 1
         elif reasons:
             counts["blocked"] += 1
         else:
             counts["waiting"] += 1
             waiting[record.fonds_id] += 1
     total = sum(counts.values())
-    due = Due(total, counts["waiting"], counts["blocked"], counts["appraised"], counts["listed"])
+    due = Due(total, *(counts[name] for name in ("waiting", "blocked", "appraised", "decided", "listed")))
     codes = dict(Fonds.objects.values_list("pk", "code"))
     return due, {codes[pk]: count for pk, count in waiting.items()}

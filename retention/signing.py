@@ -165,7 +165,7 @@ def confirm_paper(signature: Signature, *, actor: Actor) -> Signature:
     confirmer = User.objects.filter(pk=actor.id, is_system=False).first() if actor.id else None
     if confirmer is None:
         raise NotAllowed(reason="纸质签署须由一位用户核对，系统不能代办。")
-    if confirmer == signature.entered_by or _same_human(confirmer, signature.entered_by):
+    if _same_human(confirmer, signature.entered_by):
         raise NotAllowed(reason=f"纸质签署由{signature.entered_by.name}录入，须由另一人对照扫描件核对。")
     signature.confirmed_at = timezone.now()
     signature.confirmed_by = confirmer

@@ -355,6 +355,8 @@ def test_settling_again_blocks_nothing_twice(stores, manager):
     record = filed.a_record(stores)
     placed = hold(record, actor=manager).hold
     assert holds.settle(placed, actor=SYSTEM).held == 0
+    # Two that settle at once have both read before either wrote.
+    assert holds._block(placed, [record.pk], SYSTEM) == (0, [])
     assert Block.objects.count() == 1 and Event.objects.filter(action="record.held").count() == 1
 
 

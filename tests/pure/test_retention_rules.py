@@ -64,6 +64,7 @@ def test_one_member_for_extending_decides_and_the_longest_period_holds():
         Vote("leader", "extend", "100", "长"),
         Vote("archivist", "extend", "50", "中"),
     ]
+    assert rules.outcome(votes[:5]) == Outcome("extend", "30", "短")
     for turned in range(len(votes)):
         assert rules.outcome(votes[turned:] + votes[:turned]) == Outcome("extend", "100", "长")
 
