@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from archive import dues
-from archive.models import Fonds
+from archive.models import Fonds, Record
 from archive.scopes import EVERYTHING, Scope
 from retention.models import AppraisalItem, RegisterRow
 from retention.states import LIVE_ROWS
@@ -31,7 +31,9 @@ def scan(on: date, scope: Scope = EVERYTHING) -> tuple[Due, dict[str, int]]:
     """The numbers of that day, and per fonds code how many wait for an appraisal."""
     at_work = set(AppraisalItem.objects.filter(open=True).values_list("record_id", flat=True))
     listed = set(RegisterRow.objects.filter(state__in=LIVE_ROWS).values_list("record_id", flat=True))
-    results = AppraisalItem.objects.filter(appraisal__state="decided", record__state="archived")
+    results = AppraisalItem.objects.filter(
+        appraisal__state="decided", record__in=Record.objects.visible_to(scope).due(on)
+    )
     newest = dict(results.order_by("appraisal__decided_at").values_list("record_id", "result"))
     counts: Counter[str] = Counter()
     waiting: Counter[int] = Counter()
