@@ -98,7 +98,7 @@ def _whole(store: Store, key: str, version: str, paper: Paper) -> bytes:
 def get_for(actor: Actor, pk: UUID | str) -> Paper:
     """The gate to a paper. Raises NotFound outside the fonds in which this actor may read papers."""
     paper = Paper.objects.select_related("fonds").filter(pk=pk).first()
-    if paper is None or not (actor.system or paper.fonds.code in actor.fonds("paper.read")):
+    if paper is None or not actor.reaches("paper.read", paper.fonds.code):
         raise NotFound(what="这份全宗卷文件")
     permissions.require(actor, "paper.read")
     return paper

@@ -121,6 +121,13 @@ class Actor:
         own = self.id if code == "record.read" and self.may(code) else None
         return Scope(grants=grants, own=own)
 
+    def reaches(self, code: str, fonds: str) -> bool:
+        """Whether he may do that with things of this fonds; a role over the whole site reaches all."""
+        allowed = _ACTIONS[code].roles
+        return self.system or any(
+            role in allowed and (grant is None or grant.fonds == fonds) for role, grant in self.grants
+        )
+
     def fonds(self, code: str) -> frozenset[str]:
         """The fonds codes in which this actor may do that; for things that belong to a fonds but to no record."""
         allowed = _ACTIONS[code].roles

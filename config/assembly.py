@@ -12,6 +12,7 @@ from ingest import permissions as ingest_permissions
 from ingest import places as ingest_places
 from ingest import triggers as ingest_triggers
 from retention import permissions as retention_permissions
+from retention import places as retention_places
 from retention import triggers as retention_triggers
 from search import permissions as search_permissions
 from search import places as search_places
@@ -23,12 +24,13 @@ NAVIGATION: list[tuple[str, str, str, str]] = [
     ("", "待办", "home", ""),
     *search_places.PLACES,
     *ingest_places.PLACES,
+    *retention_places.PLACES,
     *config_places.PLACES,
     *people_pages.PLACES,
     *audit_pages.PLACES,
 ]
 """(group, label, name of the address, action that opens it; "" = whoever is signed in). Groups keep this order."""
-TODOS = [search_places.todos, ingest_places.todos]
+TODOS = [search_places.todos, ingest_places.todos, retention_places.todos]
 """Each tells what waits for an actor: list of {label, count, url, oldest, hint} (config/navigation.py)."""
 
 

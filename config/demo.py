@@ -13,7 +13,7 @@ from archive.errors import NotAllowed
 from archive.inspection.fence import Fence
 from archive.models import Assignment, Fonds, User
 from archive.permissions import Actor, system_actor
-from config import worker
+from config import demo_decisions, worker
 from config.demonstration.catalogue import DEPARTMENTS, FONDS, demo_packages
 from config.demonstration.staff import PASSWORD, STAFF
 from ingest import pipeline, receiving
@@ -54,6 +54,7 @@ def fill(say: Say) -> dict[str, int]:
             counts[word] = counts.get(word, 0) + 1
             if number % 10 == 0:
                 say(f"  已处理 {number}/{len(packages)} 个信息包")
+    demo_decisions.decide(say, actor)
     worker.follow_changes()
     return counts
 

@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
-from config import pages
+from config import hold_pages, pages
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("search/", include("search.urls")),
     path("intake/", include("ingest.urls")),
+    path("retention/holds/search/", hold_pages.of_search, name="hold_search"),
+    path("retention/", include("retention.urls")),
     path("periods/", include("config.period_pages")),
     path("system/", include("config.system_pages")),
     path("audit/", include("archive.pages.audit")),

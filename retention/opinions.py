@@ -257,7 +257,12 @@ def _write(sheet: _Sheet, signature, actor: Actor) -> Opinion:
 
 
 def votes(appraisal: Appraisal) -> dict[int, list[Vote]]:
-    """What counts today, by item: of each member the newest opinion whose signature counts. One query."""
+    """What counts today, by item."""
+    return {item: list(by_member.values()) for item, by_member in votes_by_member(appraisal).items()}
+
+
+def votes_by_member(appraisal: Appraisal) -> dict[int, dict[int, Vote]]:
+    """By item and member: of each member the newest opinion whose signature counts. One query."""
     rows = (
         OpinionItem.objects.filter(opinion__appraisal=appraisal)
         .filter(Q(opinion__signature__manner="screen") | Q(opinion__signature__confirmed_at__isnull=False))
@@ -274,7 +279,7 @@ def votes(appraisal: Appraisal) -> dict[int, list[Vote]]:
     newest: dict[int, dict[int, Vote]] = defaultdict(dict)
     for item, member, *vote in rows:
         newest[item][member] = Vote(*vote)
-    return {item: list(by_member.values()) for item, by_member in newest.items()}
+    return newest
 
 
 def outcomes(appraisal: Appraisal) -> dict[AppraisalItem, Outcome]:

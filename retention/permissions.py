@@ -2,6 +2,8 @@
 together. `require` asks for things that belong to a fonds and to no single record.
 """
 
+from django.db.models import QuerySet
+
 from archive import permissions
 from archive.errors import NotAllowed
 from archive.models import Fonds
@@ -11,6 +13,7 @@ TABLE = {
     "appraisal.close": action("作出鉴定结论", "manager"),
     "appraisal.open": action("开展鉴定", "archivist", "manager"),
     "appraisal.read": action("查看鉴定", "archivist", "manager", "appraiser", "approver", "supervisor", "inspector", "auditor"),
+    "due.read": action("查看到期档案", "archivist", "manager", "appraiser", "inspector"),
     "group.make": action("成立鉴定小组", "manager"),
     "hold.end": action("解除暂缓销毁", "manager"),
     "hold.place": action("暂缓销毁", "archivist", "manager"),
@@ -69,3 +72,16 @@ def require(actor: Actor, code: str, fonds: Fonds) -> None:
     if not actor.system and fonds.code not in actor.fonds(code):
         name = permissions.actions()[code].name
         raise NotAllowed(reason=f"您“{name}”的授权不包括全宗 {fonds.code}。请联系安全保密员授权。")
+
+
+def within(rows: QuerySet, actor: Actor, code: str, path: str = "fonds__code") -> QuerySet:
+    """Those of the rows that lie in a fonds where this actor may do that. A role over the whole site reaches all."""
+    allowed = permissions.actions()[code].roles
+    if actor.system or any(role in allowed and grant is None for role, grant in actor.grants):
+        return rows
+    return rows.filter(**{f"{path}__in": actor.fonds(code)})
+
+
+def may(actor: Actor, code: str, fonds: Fonds) -> bool:
+    """Whether `require` would let him; for buttons."""
+    return actor.system or fonds.code in actor.fonds(code)

@@ -1,7 +1,11 @@
 """What other rooms show of decisions: the fate of a record, and what holds it. One read function a question."""
 
-from archive.models import Record
-from retention.models import Hold, RegisterRow
+from collections.abc import Sequence
+from uuid import UUID
+
+from archive.models import Access, Fonds, Record, RecordParty
+from retention.models import Appraisal, Hold, RegisterRow
+from retention.opinions import OPENED
 
 
 def fate_of(record: Record) -> dict | None:
@@ -66,3 +70,33 @@ def holds_of(record: Record) -> list[dict]:
         ),
         key=lambda row: row["ended_at"] is not None,
     )
+
+
+def opened_since(appraisal: Appraisal, user_id: UUID | None, record_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these records this user has opened since the appraisal began: what may count as a sample."""
+    found: set[UUID] = set()
+    for start in range(0, len(record_ids), 500):
+        rows = Access.objects.filter(
+            record__in=record_ids[start : start + 500],
+            actor=user_id,
+            action__in=OPENED,
+            at__gte=appraisal.opened_at,
+        )
+        found.update(rows.order_by().values_list("record", flat=True).distinct())
+    return found
+
+
+def listed_of(appraisal: Appraisal) -> int:
+    """How many records of a decided appraisal have been listed in a register since, and not been kept."""
+    rows = RegisterRow.objects.filter(
+        record__appraisal_items__appraisal=appraisal,
+        record__appraisal_items__result="destroy",
+        register__made_at__gte=appraisal.decided_at,
+    )
+    return rows.exclude(state="kept").order_by().values("record").distinct().count()
+
+
+def count_of_party(fonds: Fonds, kind: str, party_key: str) -> int:
+    """How many records of this person or unit a hold would reach today."""
+    rows = RecordParty.objects.filter(kind=kind, party_key=party_key, record__fonds=fonds)
+    return rows.order_by().values("record").distinct().count()

@@ -59,6 +59,12 @@ def part(context: Mapping[str, Any], which: str, **variables: Any) -> str:
     return loader.get_template(f"parts/{which}.html").template.render(template.Context(frame | variables))
 
 
+@register.filter
+def may(actor: Any, code: str) -> bool:
+    """Whether the person of this page may do that somewhere; for buttons. The view asks again."""
+    return bool(actor) and actor.may(code)
+
+
 # --- states -------------------------------------------------------------------------------------------------
 
 

@@ -176,15 +176,15 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post" || form.matches("[data-upload]")) return;
-    // A reason asked for in a dialog must be written.
+    // What a dialog asks for, a reason or the password, must be written.
     const dialog = event.submitter?.closest("dialog");
-    const reason = dialog?.querySelector("textarea[required]");
-    if (reason && !reason.value.trim()) {
+    const empty = dialog && all("textarea[required], input[required]", dialog).find((field) => !field.value.trim());
+    if (empty) {
       event.preventDefault();
-      dialog.querySelector("[data-error]").hidden = false;
-      reason.closest(".field").classList.add("wrong");
-      reason.setAttribute("aria-invalid", "true");
-      reason.focus();
+      empty.closest(".field").querySelector("[data-error]").hidden = false;
+      empty.closest(".field").classList.add("wrong");
+      empty.setAttribute("aria-invalid", "true");
+      empty.focus();
       return;
     }
     if (form.matches("[data-again]") || event.submitter?.matches("[data-again]")) return;

@@ -1,0 +1,56 @@
+"""The pages of deciding: due, held, appraised, listed, approved, supervised, destroyed; and the fonds file."""
+
+from django.urls import path
+
+from retention.views import (
+    appraisals,
+    deciding,
+    due,
+    executing,
+    groups,
+    holds,
+    opinions,
+    papers,
+    registers,
+    signatures,
+    supervising,
+)
+
+app_name = "retention"
+urlpatterns = [
+    path("due/", due.due, name="due"),
+    path("holds/", holds.listing, name="holds"),
+    path("holds/new/", holds.new, name="hold_new"),
+    path("holds/<uuid:pk>/", holds.one, name="hold"),
+    path("holds/<uuid:pk>/end/", holds.end, name="hold_end"),
+    path("groups/", groups.listing, name="groups"),
+    path("groups/new/", groups.new, name="group_new"),
+    path("groups/<uuid:pk>/", groups.one, name="group"),
+    path("groups/<uuid:pk>/dissolve/", groups.dissolve, name="group_dissolve"),
+    path("appraisals/", appraisals.listing, name="appraisals"),
+    path("appraisals/new/", appraisals.submit, name="submit"),
+    path("appraisals/<uuid:pk>/", appraisals.page, name="appraisal"),
+    path("appraisals/<uuid:pk>/choose/", appraisals.choose, name="opinion_choose"),
+    path("appraisals/<uuid:pk>/opinion/", opinions.give, name="opinion"),
+    path("appraisals/<uuid:pk>/paper/", opinions.paper, name="opinion_paper"),
+    path("appraisals/<uuid:pk>/close/", appraisals.close, name="appraisal_close"),
+    path("appraisals/<uuid:pk>/cancel/", appraisals.cancel, name="appraisal_cancel"),
+    path("registers/", registers.listing, name="registers"),
+    path("registers/new/", registers.new, name="register_new"),
+    path("registers/<uuid:pk>/", registers.page, name="register"),
+    path("registers/<uuid:pk>/take-out/", registers.take_out, name="register_take_out"),
+    path("registers/<uuid:pk>/freeze/", registers.freeze, name="register_freeze"),
+    path("registers/<uuid:pk>/withdraw/", registers.withdraw, name="register_withdraw"),
+    path("registers/<uuid:pk>/file/", registers.file, name="register_file"),
+    path("registers/<uuid:pk>/decide/", deciding.decide, name="decide"),
+    path("registers/<uuid:pk>/decide/paper/", deciding.paper, name="decision_paper"),
+    path("registers/<uuid:pk>/supervise/", supervising.supervise, name="supervise"),
+    path("registers/<uuid:pk>/supervise/paper/", supervising.paper, name="supervision_paper"),
+    path("registers/<uuid:pk>/execute/", executing.execute, name="execute"),
+    path("registers/<uuid:pk>/progress/", executing.progress, name="progress"),
+    path("registers/<uuid:pk>/pause/", executing.pause, name="pause"),
+    path("signatures/", signatures.listing, name="signatures"),
+    path("signatures/<uuid:pk>/", signatures.one, name="signature"),
+    path("papers/", papers.listing, name="papers"),
+    path("papers/<uuid:pk>/", papers.paper, name="paper"),
+]
