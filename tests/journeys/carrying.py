@@ -59,6 +59,7 @@ def carry_on(step: int | None) -> None:
     if step:
         die_at(step)
     engine().ensure()
+    execution.CHUNK = 2  # so that a few records are several chunks
     execution.work(actor=system_actor("测试"))
 
 
