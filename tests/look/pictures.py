@@ -71,13 +71,14 @@ def hand_in(driver: webdriver.Chrome) -> None:
         [clean] = light_packages(Path(scratch), 1, seed=seed)
         faulty = bags.write(hostile("missing-material", seed=seed), Path(scratch) / "窗口增员.zip", zip=True)
         driver.find_element(By.ID, "upload-files").send_keys(f"{clean}\n{faulty}")
-        ends = "#underway tbody .way-end .tone-success, #underway tbody .way-end .tone-danger"
         WebDriverWait(driver, 60).until(
-            lambda d: (
-                len(d.find_elements(By.CSS_SELECTOR, ends)) % 2 == 0
-                and d.find_elements(By.CSS_SELECTOR, ends)
-            )
+            lambda d: ended(d) % 2 == 0 and ended(d), "the packages did not come to their end"
         )
+
+
+def ended(driver: webdriver.Chrome) -> int:
+    ends = "#underway td:last-child .tone-success, #underway td:last-child .tone-danger"
+    return len(driver.find_elements(By.CSS_SELECTOR, ends))
 
 
 SHOTS = (
