@@ -49,6 +49,8 @@ class Living:
             for name, value in os.environ.items()
             if not name.startswith(OURS) and name not in ELSEWHERE
         } | {"ARCHIVE_DATA": str(folder), "PYTHONUNBUFFERED": "1"}
+        self.pid_file = folder / "serve.pid"
+        """Only while it runs; whoever cleans up after a killed test run (.ci/run) stops what is named there."""
         self.server: subprocess.Popen | None = None
 
     def __enter__(self) -> "Living":
@@ -118,6 +120,7 @@ class Living:
             raise
         finally:
             self.server = None
+            self.pid_file.unlink()
 
     def family(self) -> dict[str, int]:
         """The living processes right below `serve`, by their names in FAMILY."""
