@@ -22,7 +22,9 @@ class Command(ArchiveCommand):
 
     def run(self, *, username: str, name: str, password_stdin: bool, **_: object) -> int:
         if people.someone_keeps_order(timezone.localdate()):
-            raise WrongState(what="系统", state="已有安全保密员", verb="再建第一个；请由他在网页“人员与授权”里新增")
+            raise WrongState(
+                what="系统", state="已有安全保密员", verb="再建第一个；请由他在网页“人员与授权”里新增"
+            )
         password = sys.stdin.readline().rstrip("\r\n") if password_stdin else self.ask()
         if not password:
             self.stop(2, "没有给出密码。")
