@@ -43,9 +43,13 @@ class Command(ArchiveCommand):
                 for name, process in family.items():
                     if process.poll() is None or self.stopping:
                         continue
-                    deaths = [at for at in deaths if time.monotonic() - at < WITHIN_SECONDS] + [time.monotonic()]
+                    deaths = [at for at in deaths if time.monotonic() - at < WITHIN_SECONDS] + [
+                        time.monotonic()
+                    ]
                     if len(deaths) > MOST_RESTARTS:
-                        self.note(f"{name}反复退出（状态 {process.returncode}），请运行 manage.py doctor 查看原因。")
+                        self.note(
+                            f"{name}反复退出（状态 {process.returncode}），请运行 manage.py doctor 查看原因。"
+                        )
                         return 3
                     self.note(f"{name}已退出（状态 {process.returncode}），重新启动。")
                     family[name] = self.start(commands[name])
