@@ -75,7 +75,9 @@ def _upload(request: HttpRequest) -> HttpResponse:
 
 def _take(file: UploadedFile, fonds: str, actor: Actor) -> Received:
     if not file.size:
-        raise WrongInput(field=privacy.mask_text(file.name), reason="文件是空的（0 字节），没有接收。请重新导出后再交。")
+        raise WrongInput(
+            field=privacy.mask_text(file.name), reason="文件是空的（0 字节），没有接收。请重新导出后再交。"
+        )
     with Fence() as fence:
         return receiving.receive_stream(
             file.file, file.name, actor=actor, fence=fence, channel="web", default_fonds=fonds, claim=False
@@ -87,7 +89,13 @@ def _answer(received: Received, actor: Actor) -> dict[str, str]:
     row = received.submission
     url = reverse("ingest:submission", args=[row.pk])
     if row.state == "refused":
-        return {"state": "refused", "word": "拒收", "tone": "danger", "message": row.reason.removeprefix("拒收："), "url": url}
+        return {
+            "state": "refused",
+            "word": "拒收",
+            "tone": "danger",
+            "message": row.reason.removeprefix("拒收："),
+            "url": url,
+        }
     if not received.duplicate:
         message = "已完整收到，正在检测；走到哪一步见下方。"
         return {"state": "received", "word": "已接收", "tone": "progress", "message": message, "url": url}
