@@ -7,7 +7,7 @@ from retention.states import REGISTER_MOVES, ROW_MOVES
 def moves_only(table: str, moves: dict[str, set[str]]) -> Rule:
     """A state changes only along `moves`."""
     allowed = " OR ".join(
-        f"(OLD.\"state\" = '{old}' AND NEW.\"state\" IN ({', '.join(repr(new) for new in sorted(news))}))"
+        f'(OLD."state" = \'{old}\' AND NEW."state" IN ({", ".join(repr(new) for new in sorted(news))}))'
         for old, news in moves.items()
         if news
     )
