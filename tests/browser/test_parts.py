@@ -168,7 +168,9 @@ def test_a_refused_part_is_told_above_the_content_and_nothing_else_changes(at):
     driver.execute_script("htmx.ajax('GET', '/refused/', { target: 'h1', swap: 'innerHTML' })")
     until(driver, lambda d: "不能退回" in one(d, "#refused").text)
     assert "张三" in one(driver, "h1").text
-    assert len(driver.find_elements(By.CSS_SELECTOR, ".top")) == 1, "only the refusal is taken from the answered page"
+    assert len(driver.find_elements(By.CSS_SELECTOR, ".top")) == 1, (
+        "only the refusal is taken from the answered page"
+    )
     driver.get_log("browser")  # the status 409 is what was asked for
 
 
