@@ -191,9 +191,7 @@ def test_wrong_use_ends_with_2_and_a_sentence(words):
     assert (status, lines) == (2, []) and "。" in said
 
 
-@pytest.mark.parametrize(
-    "words", [["ingest", "x.zip"], ["find", "张三"]]
-)
+@pytest.mark.parametrize("words", [["ingest", "x.zip"], ["find", "张三"]])
 def test_without_setup_every_command_ends_with_3_a_sentence_and_no_trace(tmp_path, words):
     environment = {
         key: value
