@@ -98,9 +98,15 @@ def test_codes_of_materials_are_plain_and_every_stage_has_a_code():
 
 def test_the_version_valid_on_the_day_applies_and_the_oldest_governs_what_was_before(tmp_path):
     put(tmp_path, PACK)
-    put(tmp_path, PACK.replace('version = "1"', 'version = "2"').replace("2020-01-01", "2022-07-01"), version="2")
+    put(
+        tmp_path,
+        PACK.replace('version = "1"', 'version = "2"').replace("2020-01-01", "2022-07-01"),
+        version="2",
+    )
     registry = profiles.load(tmp_path)
-    versions = [registry.pack("town", date(*day)).version for day in ((1999, 1, 1), (2022, 6, 30), (2022, 7, 1))]
+    versions = [
+        registry.pack("town", date(*day)).version for day in ((1999, 1, 1), (2022, 6, 30), (2022, 7, 1))
+    ]
     assert versions == ["1", "1", "2"]
     assert registry.pack("nowhere", date(2020, 1, 1)) is None
     assert registry.pack("town", date(2020, 1, 1)).item("two") is None
@@ -237,7 +243,10 @@ def test_materials_that_a_condition_asks_for(tmp_path):
 
 
 def test_copies_are_added_up_and_every_copy_needs_its_seal(tmp_path):
-    card = {"name": "身份证", "files": [file(original=False, sealed=True), file(original=False, sealed=False)]}
+    card = {
+        "name": "身份证",
+        "files": [file(original=False, sealed=True), file(original=False, sealed=False)],
+    }
     found = [row for row in profiles.judge(town(tmp_path, materials=[card])) if row.field == "身份证"]
     assert [row.rule for row in found] == ["加盖公章"]
     assert ("material", "照片") in broken(town(tmp_path, materials=[card]))
@@ -258,9 +267,14 @@ def test_what_only_a_person_can_settle_is_said(tmp_path):
 
 
 def test_one_field_under_two_keys_with_two_values_is_failed(tmp_path):
-    case = town(tmp_path, fields={"姓名": "张三", "证件号码": "441900199001011231", "AAC002": "441900199001011258"})
+    case = town(
+        tmp_path, fields={"姓名": "张三", "证件号码": "441900199001011231", "AAC002": "441900199001011258"}
+    )
     assert ("reason", "证件号码") in broken(case)
-    case = town(tmp_path, fields={"姓名": "张三", "证件号码": "441900199001011231", "ＡＡＣ００２": "441900199001011231"})
+    case = town(
+        tmp_path,
+        fields={"姓名": "张三", "证件号码": "441900199001011231", "ＡＡＣ００２": "441900199001011231"},
+    )
     assert broken(case) & {("reason", "证件号码")} == set()
 
 
@@ -287,7 +301,9 @@ def test_exactly_one_insurance_files_under_it_else_under_the_combined_one(declar
 
 
 def test_an_items_own_insurance_wins():
-    submission = clean("dalian/2015-01/samples/person-file-clean", item="pension-approval", insurances=["养老", "工伤"])
+    submission = clean(
+        "dalian/2015-01/samples/person-file-clean", item="pension-approval", insurances=["养老", "工伤"]
+    )
     case = profiles.normalise(profiles.registry().packs("dalian")[0].item("pension-approval"), submission)
     assert case.insurance == "养老" and set(case.insurances) == {"养老", "工伤"}
 
@@ -295,7 +311,10 @@ def test_an_items_own_insurance_wins():
 def test_the_title_is_made_of_unit_persons_item_and_month_and_never_holds_a_number():
     item = profiles.registry().packs("dongguan")[0].item("online-increase")
     two = [{"name": "张三"}, {"name": "李四"}]
-    assert profiles.normalise(item, clean(persons=two)).title == "东莞市某某电子有限公司张三等2人网上增员2019年12月"
+    assert (
+        profiles.normalise(item, clean(persons=two)).title
+        == "东莞市某某电子有限公司张三等2人网上增员2019年12月"
+    )
     assert profiles.normalise(item, clean(unit=None, persons=[])).title == "网上增员2019年12月"
     given = profiles.normalise(item, clean(title="关于441900199001011231的增员（补）")).title
     assert given == "关于4419**********1231的增员（补）"
