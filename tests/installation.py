@@ -1,27 +1,48 @@
 """A whole installation in a folder of its own, worked by `manage.py` in processes of its own: as somebody at a shell
-has it. For what one process cannot show: kills, and what lies on the disk afterwards."""
+has it. For what one process cannot show: kills, and what lies on the disk afterwards.
+
+On SQLite its database lies in that folder; where the suite runs on PostgreSQL it gets a database of its own there.
+"""
 
 import json
 import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 ROOT = Path(__file__).resolve().parents[1]
+OURS = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "ARCHIVE_STORES", "LOCAL_PATH", "SECOND_PATH")
 
 
 class Installation:
-    """`data` is its ARCHIVE_DATA. SQLite and one local store, whatever the suite itself runs on."""
+    """`data` is its ARCHIVE_DATA. Everything its commands print is kept in `said`. Also a context manager."""
 
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
         self.said: list[str] = []
-        own = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "ARCHIVE_STORES", "LOCAL_PATH")
-        self.environment = {key: value for key, value in os.environ.items() if key not in own}
+        self.server = os.environ.get("DATABASE_URL", "")
+        self.environment = {key: value for key, value in os.environ.items() if key not in OURS}
         self.environment |= {
             "ARCHIVE_DATA": str(self.data), "ARCHIVE_KEYS": str(self.data / "keys.json"), "ARCHIVE_ENV": "development",
         }  # fmt: skip
+        if self.server.startswith("postgres"):
+            self.name = f"scratch_{uuid4().hex}"
+            self._administer(f'CREATE DATABASE "{self.name}"')
+            self.environment["DATABASE_URL"] = f"{self.server.rpartition('/')[0]}/{self.name}"
+
+    def __enter__(self) -> "Installation":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.on_server:
+            self._administer(f'DROP DATABASE "{self.name}" WITH (FORCE)')
+
+    @property
+    def on_server(self) -> bool:
+        return "DATABASE_URL" in self.environment
 
     def start(self, *words) -> subprocess.Popen:
         return subprocess.Popen(
@@ -30,7 +51,7 @@ class Installation:
         )  # fmt: skip
 
     def run(self, *words, ends_with: int = 0) -> list[dict]:
-        """The JSON lines of a command. Everything it prints is also kept in `said`."""
+        """The JSON lines of a command that ends with this status."""
         process = self.start(*words, "--json")
         out, err = process.communicate(timeout=300)
         assert process.returncode == ends_with, (words, process.returncode, out[-2000:], err[-2000:])
@@ -38,5 +59,18 @@ class Installation:
         return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
     def rows(self, query: str) -> list[tuple]:
-        with sqlite3.connect(f"file:{self.data}/archive.sqlite3?mode=ro", uri=True) as database:
+        """What a query says, on a connection of its own."""
+        if self.on_server:
+            import psycopg
+
+            with psycopg.connect(self.environment["DATABASE_URL"]) as database:
+                return database.execute(query).fetchall()
+        path = f"file:{self.data}/archive.sqlite3?mode=ro"
+        with closing(sqlite3.connect(path, uri=True)) as database:
             return database.execute(query).fetchall()
+
+    def _administer(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.server, autocommit=True) as database:
+            database.execute(statement)

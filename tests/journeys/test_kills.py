@@ -12,6 +12,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from config.demonstration.catalogue import light_packages
 from tests.installation import Installation
 
@@ -35,9 +37,14 @@ def kill_somewhere(process: subprocess.Popen, draw: random.Random) -> bool:
     return alive
 
 
-def test_after_any_number_of_kills_every_package_is_archived_exactly_once(tmp_path):
+@pytest.fixture
+def house(tmp_path):
+    with Installation(tmp_path) as house:
+        yield house
+
+
+def test_after_any_number_of_kills_every_package_is_archived_exactly_once(house, tmp_path):
     draw = random.Random(SEED)
-    house = Installation(tmp_path)
     house.run("setup", "--fonds", "D019=东莞市社会保险基金管理中心")
     folder = tmp_path / "packages"
     sent = {path.stem for path in light_packages(folder, PACKAGES)}
@@ -65,8 +72,10 @@ def test_after_any_number_of_kills_every_package_is_archived_exactly_once(tmp_pa
     ]
     assert house.rows("SELECT DISTINCT state FROM archive_copy") == [("stored",)]
     half = """SELECT r.id FROM archive_record r LEFT JOIN archive_digitalobject o ON o.record_id = r.id
-              GROUP BY r.id HAVING sum(o.role = 'manifest') <> 1 OR sum(o.role = 'report') <> 1
-              OR sum(o.role = 'submission') <> 1 OR sum(o.role = 'original') < 1"""
+              GROUP BY r.id HAVING count(*) FILTER (WHERE o.role = 'manifest') <> 1
+              OR count(*) FILTER (WHERE o.role = 'report') <> 1
+              OR count(*) FILTER (WHERE o.role = 'submission') <> 1
+              OR count(*) FILTER (WHERE o.role = 'original') < 1"""
     assert house.rows(half) == []
 
     staged = {path.name for path in (house.data / "staging" / "submissions").glob("*")}

@@ -17,6 +17,7 @@ from config.demonstration.catalogue import FONDS, demo_packages
 from tests.installation import Installation
 from tests.journeys.conftest import Packages
 
+TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
 NUMBER = re.compile(r"(?<!\d)(?:\d{17}[\dXx]|1[3-9]\d{9})(?!\d)")
 
 
@@ -62,9 +63,14 @@ def stray(packages: Packages) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory) -> Installation:
+def house(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clear")
-    house = Installation(folder)
+    with Installation(folder) as house:
+        fill(house, folder)
+        yield house
+
+
+def fill(house: Installation, folder: Path) -> None:
     house.run(
         "setup",
         *(word for code, (name, scheme) in FONDS.items() for word in ("--fonds", f"{code}={name}:{scheme}")),
@@ -84,7 +90,6 @@ def house(tmp_path_factory) -> Installation:
     house.run("work", "--once")
     house.sent = [*(folder / "packages").iterdir(), *house.strays]
     house.numbers = {found for path in house.sent for found in NUMBER.findall(declared(path))}
-    return house
 
 
 def in_clear(data: bytes, numbers: set[str]) -> set[str]:
@@ -138,6 +143,10 @@ def test_no_number_lies_in_clear_on_the_disk(house):
             data += gzip.decompress(data)
         if found := in_clear(data, house.numbers):
             leaks.append((str(path.relative_to(house.data)), sorted(found)[:3]))
+    for (table,) in house.rows(TABLES) if house.on_server else ():
+        rows = "\n".join(map(str, house.rows(f'SELECT * FROM "{table}"')))
+        if found := in_clear(rows.encode(), house.numbers):
+            leaks.append((table, sorted(found)[:3]))
     assert searched > 200
     assert not leaks, leaks
     assert not list((house.data / "work").iterdir()), "nothing unpacked is left behind"
