@@ -8,6 +8,7 @@ thread: a child dies with the thread that started it, and web servers change thr
 import os
 import shutil
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,8 @@ KINDS = {
 }  # fmt: skip
 LARGEST = 512 * 1024 * 1024
 """Bytes of an original that are fetched for rendering one page."""
+MOST_PAGES = 100_000
+"""No file has more; a number of three hundred digits would not even be a file name."""
 
 
 class NotShown(ArchiveError):
@@ -74,8 +77,7 @@ def _render(item: DigitalObject, page: int, width: int, to: Path) -> None:
     original = to.with_name("original")
     with records.open_object(item) as source, original.open("wb") as sink:
         shutil.copyfileobj(source, sink, 1024 * 1024)
-    answer = _call("render", path=str(original), kind=kind, page=page, width=width, to=str(to))
-    original.unlink()
+    answer = _call("render", item.pk, path=str(original), kind=kind, page=page, width=width, to=str(to))
     if "missing" in answer:
         raise NotShown(reason=f"这份文件只有 {answer['missing']} 页。")
     if "crashed" in answer:
@@ -86,21 +88,69 @@ def _render(item: DigitalObject, page: int, width: int, to: Path) -> None:
 def _stamp(clean: Path, mark: str, plain_mark: str, to: Path) -> dict:
     font, face = fonts.chinese() or (None, 0)
     words = mark if font else plain_mark
-    return _call("stamp", path=str(clean), words=words, font=font, face=face, to=str(to))
+    return _call("stamp", None, path=str(clean), words=words, font=font, face=face, to=str(to))
 
 
 # --- the one fence of this process ------------------------------------------------------------------------------
 
 
+class Hands:
+    """One fence, owned by one thread, for all readers of this process; no file may keep the others waiting.
+
+    A call has SECONDS. While it takes longer than PATIENCE, whoever waits behind it is told that it is busy, so that
+    at most one thread of the web server is ever held by a hostile page; and the file that did it is not tried again
+    for REST seconds.
+    """
+
+    SECONDS, PATIENCE, REST, REMEMBERED = 12.0, 3.0, 1800.0, 1000
+
+    def __init__(self, fence: Fence | None = None) -> None:
+        self.fence = fence or Fence(Limits(rest_bytes=160 * 1024 * 1024))
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="renditions")
+        self.began: float | None = None
+        self.spoilt: dict[UUID, tuple[float, dict]] = {}
+
+    def call(self, name: str, of: UUID | None, **arguments: object) -> dict:
+        """The answer of the fence; `of` is the file whose bytes are opened. Raises Busy."""
+        began = self.began
+        if began is not None and time.monotonic() - began > self.PATIENCE:
+            raise Busy()
+        job = self.thread.submit(self._run, name, of, arguments)
+        try:
+            return job.result(self.PATIENCE)
+        except TimeoutError:
+            if job.cancel():  # not even begun
+                raise Busy() from None
+            return job.result()
+
+    def _run(self, name: str, of: UUID | None, arguments: dict) -> dict:
+        until, answer = self.spoilt.get(of, (0.0, {}))
+        if until > time.monotonic():
+            return answer
+        self.began = time.monotonic()
+        try:
+            answer = self.fence.call(name, seconds=self.SECONDS, **arguments)
+            took = time.monotonic() - self.began
+        finally:
+            self.began = None
+        if of is not None and "crashed" in answer and took > self.PATIENCE:
+            while len(self.spoilt) >= self.REMEMBERED:
+                del self.spoilt[next(iter(self.spoilt))]
+            self.spoilt[of] = (time.monotonic() + self.REST, answer)
+        return answer
+
+
+class Busy(NotShown):
+    code, status, sentence = "busy", 503, "正在打开另一份复杂的文件，请稍等片刻，刷新本页再看。"
+
+
 @cache
-def _hands(_process: int) -> tuple[ThreadPoolExecutor, Fence]:
-    fence = Fence(Limits(rest_bytes=160 * 1024 * 1024))
-    return ThreadPoolExecutor(1, thread_name_prefix="renditions"), fence
+def _hands(_process: int) -> Hands:
+    return Hands()
 
 
-def _call(name: str, **arguments: object) -> dict:
-    thread, fence = _hands(os.getpid())  # after a fork the parent's thread is not here
-    return thread.submit(fence.call, name, **arguments).result()
+def _call(name: str, of: UUID | None, **arguments: object) -> dict:
+    return _hands(os.getpid()).call(name, of, **arguments)  # after a fork the parent's thread is not here
 
 
 # --- what is kept -------------------------------------------------------------------------------------------------

@@ -190,6 +190,6 @@ class Cursor:
                 and 0 <= position < 1 << 63
             ):
                 return cls(total, exact, position, None if rank is None else float(rank))
-        except (ValueError, TypeError, binascii.Error, RecursionError):
+        except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
             pass
         return None

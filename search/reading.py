@@ -34,7 +34,7 @@ class Purpose:
 
 def start(session: SessionBase, text: str) -> Purpose:
     """Raises WrongInput when the text says nothing."""
-    text = " ".join(privacy.mask_text(text).split())
+    text = " ".join(privacy.mask_text(text.replace("\0", "")).split())
     if not LEAST <= len(text) <= MOST:
         raise WrongInput(
             field="查阅目的",

@@ -12,10 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from archive import permissions, records, renditions
 from archive.errors import NotFound
-from archive.http import actor_of, attachment
+from archive.http import actor_of, attachment, page_asked
 from archive.models import DigitalObject, Record
 from archive.permissions import Actor
 from archive.templatetags.archive_words import day, period, size
@@ -53,6 +54,7 @@ class Place:
         return reverse("reading:page", args=[self.record.pk, self.item.pk, page, width])
 
 
+@require_safe
 def read(request: HttpRequest, record: UUID, item: UUID) -> HttpResponse:
     """The viewer: materials and pages left, the page in the middle, facts right."""
     actor = actor_of(request)
@@ -63,11 +65,10 @@ def read(request: HttpRequest, record: UUID, item: UUID) -> HttpResponse:
         raise NotFound(what="这份文件")
     pages = (opened.pages or 1) if renditions.kind_of(opened) else 0
     zoom = request.GET.get("zoom", "width")
-    asked = request.GET.get("page", "1")
     place = Place(
         record=where,
         item=opened,
-        page=min(max(int(asked) if asked.isdigit() and len(asked) < 7 else 1, 1), max(pages, 1)),
+        page=page_asked(request.GET.get("page", "1"), max(pages, 1)),
         pages=pages,
         zoom=zoom if zoom in {name for name, _, _ in ZOOMS} else "width",
     )
@@ -175,12 +176,13 @@ def _facts(record: Record, item: DigitalObject, no_download: str) -> list[dict]:
     return facts
 
 
+@require_safe
 def page_image(request: HttpRequest, record: UUID, item: UUID, page: int, width: int) -> HttpResponse:
     """One page as JPEG with the reader's mark. What cannot be drawn is answered by a picture that says why."""
     actor = actor_of(request)
     where = records.get_for(actor, record, "record.read")
     opened = where.digital_objects.filter(pk=item, role="original").prefetch_related("copies").first()
-    if opened is None or width not in renditions.WIDTHS:
+    if opened is None or width not in renditions.WIDTHS or not 1 <= page <= renditions.MOST_PAGES:
         raise NotFound(what="这一页")
     if width != renditions.THUMB:
         purpose = reading.current(request.session)
@@ -216,11 +218,13 @@ def _mark(actor: Actor, record: Record, name: str = "") -> str:
     return f"{name or actor.name} {timezone.localtime():%Y-%m-%d %H:%M} {record.fonds.code}"
 
 
+@require_safe
 def original(request: HttpRequest, record: UUID, item: UUID) -> HttpResponse:
-    """The bytes as they were filed, for whoever may have them."""
+    """The bytes as they were filed, for whoever may have them. Originals only: what the system keeps beside them
+    (the declaration, the report) is evidence, holds numbers in clear, and is read on pages that mask them."""
     actor = actor_of(request)
     where = records.get_for(actor, record, "record.download")
-    opened = where.digital_objects.filter(pk=item).prefetch_related("copies").first()
+    opened = where.digital_objects.filter(pk=item, role="original").prefetch_related("copies").first()
     if opened is None:
         raise NotFound(what="这份文件")
     stream = records.open_object(opened)
@@ -231,7 +235,5 @@ def original(request: HttpRequest, record: UUID, item: UUID) -> HttpResponse:
         purpose=reading.current(request.session),
         data={"file": opened.path},
     )
-    name = opened.path.rpartition("/")[2].replace(
-        "*", "x"
-    )  # a masked number; no system takes a star in a name
+    name = opened.path.rpartition("/")[2].replace("*", "x")  # a masked number
     return attachment(stream, name, mime=opened.mime or "application/octet-stream", size=opened.bytes)

@@ -10,14 +10,14 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from archive import privacy, records, terms
 from archive.errors import NotFound
-from archive.http import actor_of, allowed, render_page
+from archive.http import actor_of, allowed, page_asked, render_page
 from archive.models import Block
 from search import access, questions, reading
-from search.query import CUT_SHORT, NEWEST, NO_WORDS, RELEVANCE, SearchQuery, parse
+from search.query import CUT_SHORT, NEWEST, NO_WORDS, RELEVANCE, TYPED_LIMIT, SearchQuery, parse
 
 SIZE = 50
 FACETS = ("year", "stage", "insurance", "fonds", "department", "category")
@@ -32,6 +32,7 @@ TRAIL = 20
 """How many pages one can go back step by step; cursors only lead forwards, so the way is kept in the address."""
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @allowed("record.read")
 def find(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
@@ -60,8 +61,8 @@ def find(request: HttpRequest) -> HttpResponse:
 
 
 def _asked(request: HttpRequest, typed: str) -> HttpResponse:
-    """On to an address that holds no number."""
-    typed = typed.strip()
+    """On to an address that holds no number, and not more than is read."""
+    typed = typed.replace("\0", "").strip()[: TYPED_LIMIT + 1]
     if parse(typed).personal:
         return _see_other("search:find", s=questions.keep(request.session, typed))
     return _see_other("search:find", **({"q": typed} if typed else {}))
@@ -157,7 +158,7 @@ def _sorts(chosen: QueryDict, query: SearchQuery) -> list[dict]:
 def _pager(chosen: QueryDict, found: access.Found) -> dict:
     """Each address carries the cursors of the pages before it, so that one can go back as one came."""
     here, trail = chosen.get("after", ""), [one for one in chosen.get("trail", "").split(".") if one]
-    page = int(chosen["page"]) if here and chosen.get("page", "").isdigit() and len(chosen["page"]) < 6 else 1
+    page = page_asked(chosen.get("page", ""), 100_000) if here else 1
     first = (page - 1) * SIZE + 1
     pager: dict = {"first": first, "last": first + len(found.records) - 1} if found.records else {}
     if found.result.cursor:

@@ -4,7 +4,7 @@ The auditor reads all of it. An inspector reads what belongs to the fonds he was
 into the whole of one; titles are left out for him, because a ledger knows no department and no security level.
 """
 
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 
 from django import forms
 from django.contrib import messages
@@ -12,13 +12,13 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from archive import audit, changes, permissions, seals
 from archive.http import actor_of, allowed, keyset, pager_of
 from archive.models import Access, Event, Seal
 from archive.permissions import Actor
+from archive.sieves import Day, midnight
 
 KINDS = {"record": "档案", "submission": "信息包", "fonds": "全宗", "site": "全站", "user": "人员"}
 
@@ -26,8 +26,8 @@ KINDS = {"record": "档案", "submission": "信息包", "fonds": "全宗", "site
 class Sieve(forms.Form):
     who = forms.CharField(label="谁", required=False, max_length=60)
     action = forms.ChoiceField(label="做了什么", required=False)
-    since = forms.DateField(label="从", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="到", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = Day(label="从")
+    until = Day(label="到")
 
     def __init__(self, *args, actions: dict[str, str], **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -41,9 +41,9 @@ class Sieve(forms.Form):
         if asked.get("action"):
             rows = rows.filter(action=asked["action"])
         if asked.get("since"):
-            rows = rows.filter(at__gte=_midnight(asked["since"]))
+            rows = rows.filter(at__gte=midnight(asked["since"]))
         if asked.get("until"):
-            rows = rows.filter(at__lt=_midnight(asked["until"] + timedelta(days=1)))
+            rows = rows.filter(at__lt=midnight(asked["until"] + timedelta(days=1)))
         return rows
 
 
@@ -54,10 +54,6 @@ class EventSieve(Sieve):
     def narrow(self, rows):
         rows = super().narrow(rows)
         return rows.filter(kind=self.cleaned_data["kind"]) if self.cleaned_data.get("kind") else rows
-
-
-def _midnight(day) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def _spoken(sentences: dict[str, str]) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """The small forms of this room."""
 
+from datetime import timedelta
+
 from django import forms
-from django.utils import timezone
 
 from archive.models import Fonds, SourceSystem
 from archive.permissions import Actor
+from archive.sieves import Day, midnight
 from ingest import wording
 
 
@@ -30,10 +32,8 @@ class Sieve(forms.Form):
 
     source = forms.ChoiceField(label="来源系统", required=False)
     fonds = forms.ChoiceField(label="全宗", required=False)
-    since = forms.DateField(
-        label="接收日期从", required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
-    until = forms.DateField(label="到", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = Day(label="接收日期从")
+    until = Day(label="到")
     number = forms.CharField(label="业务编号", required=False, max_length=120)
 
     def __init__(self, *args, actor: Actor, **kwargs) -> None:
@@ -53,13 +53,9 @@ class Sieve(forms.Form):
         if asked.get("fonds"):
             rows = rows.filter(fonds__code=asked["fonds"])
         if asked.get("since"):
-            rows = rows.filter(received_at__gte=_start_of(asked["since"]))
+            rows = rows.filter(received_at__gte=midnight(asked["since"]))
         if asked.get("until"):
-            rows = rows.filter(received_at__lt=_start_of(asked["until"] + timezone.timedelta(days=1)))
+            rows = rows.filter(received_at__lt=midnight(asked["until"] + timedelta(days=1)))
         if asked.get("number"):
             rows = rows.filter(business_no=asked["number"])
         return rows
-
-
-def _start_of(day):
-    return timezone.make_aware(timezone.datetime.combine(day, timezone.datetime.min.time()))

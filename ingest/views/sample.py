@@ -11,10 +11,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from archive import audit, records, renditions
 from archive.errors import WrongInput
-from archive.http import actor_of, allowed
+from archive.http import actor_of, allowed, page_asked
 from archive.models import DigitalObject, Record
+from archive.permissions import Actor
 from archive.templatetags.archive_words import period, stage_word, verdict_word
-from ingest import settling, wording
+from ingest import reading, settling, wording
 from ingest.models import Submission
 from ingest.moves import get_for
 
@@ -53,7 +54,7 @@ def sample(request: HttpRequest, pk) -> HttpResponse:
         "left": Submission.objects.to_sample(actor).count(),
         "documents": _documents(files, item),
         "sheet": _sheet(record, files, item, page),
-        "facts": _facts(record, submission),
+        "facts": _facts(record, submission, actor),
         "facts_title": "著录与检测",
         "watermark": "页面带有查看人和时间的水印。",
         "breadcrumbs": CRUMBS,
@@ -74,10 +75,9 @@ def _judge(request: HttpRequest, submission: Submission) -> HttpResponse:
 
 
 def _place(request: HttpRequest, files: list[DigitalObject]) -> tuple[DigitalObject | None, int]:
-    asked, page = request.GET.get("file", ""), request.GET.get("page", "")
+    asked = request.GET.get("file", "")
     item = next((one for one in files if str(one.pk) == asked), files[0] if files else None)
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
-    return item, max(1, min(number, (item.pages or 1) if item else 1))
+    return item, page_asked(request.GET.get("page", ""), (item.pages or 1) if item else 1)
 
 
 def _documents(files: list[DigitalObject], current: DigitalObject | None) -> list[dict]:
@@ -114,7 +114,7 @@ def _sheet(record: Record, files: list, item: DigitalObject | None, page: int) -
     }
 
 
-def _facts(record: Record, submission: Submission) -> list[dict[str, Any]]:
+def _facts(record: Record, submission: Submission, actor: Actor) -> list[dict[str, Any]]:
     facts = [
         {
             "label": "档号",
@@ -131,12 +131,12 @@ def _facts(record: Record, submission: Submission) -> list[dict[str, Any]]:
         {"label": "部门", "value": record.department.name if record.department else ""},
         {"label": "当事人", "value": _parties(record)},
     ]
-    findings = list(submission.findings.order_by("position")[:8])
+    findings = [wording.finding_dict(row) for row in submission.findings.order_by("position")[:8]]
     if not findings:
         facts.append({"label": "检测", "value": "全部通过，没有提示"})
     facts += [
-        {"label": f"{verdict_word(row.verdict)} {row.check_id}", "value": row.message, "wide": True}
-        for row in findings
+        {"label": f"{verdict_word(row['verdict'])} {row['check']}", "value": row["message"], "wide": True}
+        for row in reading.seen_by(actor, findings)
     ]
     return facts
 
