@@ -47,6 +47,7 @@ TABLE: dict[str, str] = {
     "user.deactivated": "停用账户：{reason}",
     "user.activated": "恢复账户",
     "user.password_set": "重设初始密码",
+    "user.password_changed": "修改自己的密码",
     "fixity.run": "固化核验：{checked} 个副本，受损 {damaged} 个",
 }
 ACCESSES: dict[str, str] = {

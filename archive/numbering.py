@@ -5,10 +5,15 @@ transaction: a rolled-back filing gives its number back, so no gap. Draw last, a
 network between drawing and commit. Width 6 is a minimum; sorting uses the integer.
 """
 
+import re
+
 from django.db import connection, transaction
 
 from archive.models import Counter
 from archive.terms import RETENTION_CODES
+
+CODES = re.compile(r"[0-9A-Za-z]{1,12}-[A-Z]{2}(?:·[0-9A-Z]+)+-\d{6,}")
+"""档号, as they stand in running text."""
 
 
 def scope_of(

@@ -279,9 +279,10 @@ def masked(value):
 
 
 def _relate(record: Record, relates: Sequence[tuple[str, str]], *, actor: Actor) -> None:
+    """Inside one fonds: nobody marks what another agency keeps."""
     for business_no, kind in dict.fromkeys(relates):
         earlier = (
-            Record.objects.filter(source=record.source, business_no=business_no)
+            Record.objects.filter(fonds=record.fonds, source=record.source, business_no=business_no)
             .exclude(pk=record.pk)
             .exclude(business_no=record.business_no, business_revision__gt=record.business_revision)
             .order_by("-business_revision")
@@ -292,7 +293,7 @@ def _relate(record: Record, relates: Sequence[tuple[str, str]], *, actor: Actor)
             _mark_related(earlier, record, kind, actor=actor)
     # What was named before it arrived.
     waiting = Relation.objects.filter(
-        business_no=record.business_no, earlier=None, record__source=record.source
+        business_no=record.business_no, earlier=None, record__source=record.source, record__fonds=record.fonds
     ).exclude(
         record__business_no=record.business_no
     )  # a case that named itself before it had anything to name
@@ -331,7 +332,8 @@ def get_for(actor: Actor, pk: UUID | str, action: str) -> Record:
 
 def get_by_code(actor: Actor, reference_code: str, action: str = "record.read") -> Record:
     """As `get_for`, by the whole 档号."""
-    pk = Record.objects.filter(reference_code=reference_code.strip()).values_list("pk", flat=True).first()
+    rows = Record.objects.visible_to(actor.scope("record.read"))
+    pk = rows.filter(reference_code=reference_code.strip()).values_list("pk", flat=True).first()
     if pk is None:
         raise NotFound(what=f"档号 {reference_code}")
     return get_for(actor, pk, action)

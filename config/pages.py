@@ -6,12 +6,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from archive import records
 from archive.http import actor_of
 from archive.models import Block, Copy, Record
 from archive.permissions import Actor
-from config import navigation, record_page
+from config import navigation, record_fate, record_page
 from ingest import reading as ingest_reading
 from search import reading
 
@@ -20,6 +21,7 @@ WATCHERS = ("manager", "sysadmin")
 """Who sees the strip of figures at home."""
 
 
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """待办 first; below what was archived lately in the reader's scope."""
     actor = actor_of(request)
@@ -88,6 +90,7 @@ def _strip(actor: Actor) -> list[dict]:
 TABS = {"": "概况", "findings": "检测", "copies": "副本", "history": "历程", "readings": "利用"}
 
 
+@require_safe
 def record(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One record, through its gate. Every opening is in the ledger; turning its tabs is the same reading."""
     actor = actor_of(request)
@@ -105,7 +108,10 @@ def record(request: HttpRequest, pk: UUID) -> HttpResponse:
         "reader": reader,
         "marks": record_page.marks(found, actor),
         "read_action": _read_action(found, files),
-        "more": [{"label": "打印著录单", "url": reverse("record_print", args=[found.pk]), "key": "p"}],
+        "more": [
+            *_hold_action(found, reader),
+            {"label": "打印著录单", "url": reverse("record_print", args=[found.pk]), "key": "p"},
+        ],
         "breadcrumbs": [
             {"label": "档案"},
             {"label": "查找档案", "url": reverse("search:find")},
@@ -114,11 +120,11 @@ def record(request: HttpRequest, pk: UUID) -> HttpResponse:
     }
     if tab == "findings":
         reading.note(actor, "evidence.viewed", found, purpose=purpose, same="record")
-        context["examination"] = ingest_reading.findings_of(found.pk)
+        context["examination"] = ingest_reading.findings_of(found.pk, actor)
     elif tab == "copies":
         context["copies"] = record_page.copies(files)
     elif tab == "history":
-        context["events"] = record_page.history(found)
+        context["events"] = record_page.history(found, actor)
     elif tab == "readings":
         context["readings"] = record_page.readings(found)
     else:
@@ -133,11 +139,13 @@ def _overview(found: Record, reader: record_page.Reader, files: list) -> dict:
     return {
         "facts": record_page.facts(found),
         "retention": record_page.retention(found),
+        "disposal": record_fate.disposal(found, reader.actor),
+        "holds": record_fate.holds(found, reader.actor),
         "parties": record_page.parties(found, reader),
         "materials": record_page.materials(found, files, reader),
         "relations": record_page.relations(found, reader.actor),
         "form_of": record_page.form(found, reader),
-        "events": record_page.history(found, limit=6),
+        "events": record_page.history(found, reader.actor, limit=6),
     }
 
 
@@ -158,11 +166,20 @@ def _tabs(request: HttpRequest, reader: record_page.Reader, files: list) -> list
     ]
 
 
+def _hold_action(found: Record, reader: record_page.Reader) -> list[dict]:
+    if not reader.may_hold or found.state != "archived":
+        return []
+    return [{"label": "暂缓销毁", "url": f"{reverse('retention:hold_new')}?record={found.pk}"}]
+
+
 def _read_action(found: Record, files: list) -> dict | None:
+    if found.state == "destroyed":
+        return None
     url = record_page.first_readable(found, files)
     return {"label": "阅读材料", "url": url, "key": "r"} if url else None
 
 
+@require_safe
 def record_print(request: HttpRequest, pk: UUID) -> HttpResponse:
     """档案著录单, A4. Numbers as on the screen: masked without a purpose."""
     actor = actor_of(request)
@@ -178,7 +195,7 @@ def record_print(request: HttpRequest, pk: UUID) -> HttpResponse:
         "fact_pairs": _pairs([*record_page.facts(found), *record_page.retention(found)[:4]]),
         "parties": parties,
         "files": [item for item in record_page.objects(found) if item.role == "original"],
-        "events": record_page.history(found, limit=30),
+        "events": record_page.history(found, actor, limit=30),
         "blocks": Block.objects.filter(record=found, lifted_at=None),
         "current_fonds": found.fonds,
         "printed_at": timezone.localtime(),

@@ -11,10 +11,11 @@ from typing import Any
 from django.db.models import Q
 from django.urls import reverse
 
-from archive import audit, determinations, periods, permissions, privacy, renditions, states, terms
+from archive import audit, determinations, periods, permissions, privacy, renditions, states, terms, unseen
 from archive.models import Copy, DigitalObject, Event, Record, Relation
 from archive.permissions import Actor
 from archive.templatetags.archive_words import day, moment
+from config import record_fate
 from ingest import reading as ingest_reading
 from search import reading
 
@@ -39,6 +40,7 @@ class Reader:
     may_download: bool
     may_see_findings: bool
     may_see_readings: bool
+    may_hold: bool
 
     @classmethod
     def of(cls, actor: Actor, record: Record, purpose: reading.Purpose | None) -> "Reader":
@@ -47,9 +49,11 @@ class Reader:
             actor=actor,
             reveal=may_reveal and purpose is not None,
             may_reveal=may_reveal,
-            may_download=bool(permissions.check(actor, "record.download", record)),
-            may_see_findings=bool(permissions.check(actor, "submission.read")),
+            may_download=record.state != "destroyed"
+            and bool(permissions.check(actor, "record.download", record)),
+            may_see_findings=bool(permissions.check(actor, "submission.read", record)),
             may_see_readings=bool(permissions.check(actor, "reading.ledger", record)),
+            may_hold=bool(permissions.check(actor, "hold.place", record)),
         )
 
 
@@ -64,7 +68,7 @@ def marks(record: Record, actor: Actor) -> list[dict]:
     notices = []
     for row in by:
         other = seen.get(row.record_id)
-        what = f"{other.reference_code}　{other.title}" if other else "另一件档案（不在您的查看范围内）"
+        what = f"{other.reference_code}　{other.title}" if other else unseen.ANOTHER
         notices.append(
             {
                 "tone": "warning",
@@ -77,9 +81,8 @@ def marks(record: Record, actor: Actor) -> list[dict]:
         if block.lifted_at is None:
             text = f"{block.reason}（{day(block.placed_at)}起）；解除之前不会销毁。"
             notices.append({"tone": "warning", "title": block.get_kind_display(), "text": text, "action": ""})
-    if record.state == "destroyed":
-        text = f"{day(record.destroyed_at)} 已销毁，只保留目录信息和处置凭证。"
-        notices.append({"tone": "info", "title": "已销毁", "text": text, "action": ""})
+    if record.state in ("disposing", "destroyed"):
+        notices.append(record_fate.gone(record, actor))
     return notices
 
 
@@ -175,6 +178,7 @@ def _basis(key: str) -> str:
 
 
 def parties(record: Record, reader: Reader) -> list[dict]:
+    hold, may_hold = reverse("retention:hold_new"), reader.may_hold
     return [
         {
             "kind": party.get_kind_display(),
@@ -183,6 +187,7 @@ def parties(record: Record, reader: Reader) -> list[dict]:
             "number": _number(party, reader.reveal),
             "own_no": party.own_no,
             "all_url": reverse("search:party", args=[record.pk, party.position]),
+            "hold_url": f"{hold}?record={record.pk}&party={party.kind}:{party.position}" if may_hold else "",
         }
         for party in record.parties.order_by("-kind", "position")[:MOST_LINES]
     ]
@@ -277,7 +282,9 @@ def materials(record: Record, files: list[DigitalObject], reader: Reader) -> lis
             "pages": item.pages,
             "bytes": item.bytes,
             "state": _kept(item),
-            "read_url": reverse("reading:read", args=[record.pk, item.pk]),
+            "read_url": ""
+            if record.state == "destroyed"
+            else reverse("reading:read", args=[record.pk, item.pk]),
             "download_url": reverse("reading:original", args=[record.pk, item.pk])
             if reader.may_download
             else "",
@@ -339,21 +346,23 @@ def _copy(copy: Copy) -> dict:
 # --- what happened ----------------------------------------------------------------------------------------------------
 
 
-def history(record: Record, *, limit: int = MOST_EVENTS) -> list[dict]:
-    """Events of the record and of the package it came in, the latest first."""
+def history(record: Record, actor: Actor, *, limit: int = MOST_EVENTS) -> list[dict]:
+    """Events of the record and of the package it came in, the latest first; other records named by right only."""
     submission = ingest_reading.submission_of(record.pk)
     chains = Q(kind="record", subject=str(record.pk))
     if submission is not None:
         chains |= Q(kind="submission", subject=str(submission.pk))
+    events = list(Event.objects.filter(chains).order_by("-at", "-id")[:limit])
+    sentences = unseen.without_unseen_codes([audit.sentence(event) for event in events], actor)
     return [
         {
             "at": event.at,
             "who": event.actor_name,
             "role": event.actor_role,
-            "what": audit.sentence(event),
+            "what": sentence,
             "tone": EVENT_TONES.get(event.action, "neutral"),
         }
-        for event in Event.objects.filter(chains).order_by("-at", "-id")[:limit]
+        for event, sentence in zip(events, sentences, strict=True)
     ]
 
 

@@ -2,11 +2,13 @@
 Django tells of a sign-in by signals alone, and nothing of the business hangs on them.
 """
 
+from django.contrib.auth import views
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
 from django.http import HttpRequest
 
-from archive import audit
+from archive import audit, privacy
+from archive.http import actor_of
 from archive.models import User
 from archive.permissions import Actor
 
@@ -36,8 +38,28 @@ def signed_out(sender, request, user, **_: object) -> None:
 
 
 def refused(sender, credentials, request=None, **_: object) -> None:
-    """Whose account was tried. A name that nobody has is not written down: it may be a password."""
+    """Whose account was tried. A name that nobody has is not written down: it may be a password. That somebody tried
+    one is; so both answers cost the same, and whoever tries names one after the other is seen."""
     user = User.objects.filter(username=str(credentials.get("username", ""))[:150]).first()
+    nobody = Actor(id=None, name="未登录者", address=_address(request))
     if user is not None:
-        nobody = Actor(id=None, name="未登录者", address=_address(request))
-        _write("user.refused", user, nobody)
+        return _write("user.refused", user, nobody)
+    with transaction.atomic():
+        audit.record(actor=nobody, action="user.unknown", kind="site", subject="sign-in", name="登录")
+
+
+def tried_name(request: HttpRequest | None, credentials: dict | None = None) -> str:
+    """The name under which the lock of the door counts: the account's, or a keyed hash of what nobody is called."""
+    typed = str((credentials or (request.POST if request else {})).get("username", ""))[:150]
+    known = User.objects.filter(username=typed).exists()
+    return typed if known else f"?{privacy.keyed_hash('sign-in', typed)}"
+
+
+class PasswordChange(views.PasswordChangeView):
+    """One's own password. Other sessions end with the old one."""
+
+    @transaction.atomic
+    def form_valid(self, form):
+        response = super().form_valid(form)
+        _write("user.password_changed", form.user, actor_of(self.request))
+        return response

@@ -146,7 +146,7 @@ def fixity(request: HttpRequest) -> HttpResponse:
         "form": form,
         "may_run": actor.may("fixity.run"),
         "runs": [_run(run) for run in FixityRun.objects.order_by("-started_at")[:15]],
-        "damaged": [_damage(copy) for copy in damaged[:50]],
+        "damaged": [_damage(copy, actor) for copy in damaged[:50]],
         "damaged_count": len(damaged.values("pk")[:COUNT_TO]),
         "facts": _checked(),
         "may_open": actor.may("record.read"),
@@ -182,19 +182,21 @@ def _extent(code: str) -> str:
 
 
 def _damaged(actor: Actor):
-    """By code alone for those who keep the machines; else inside the reading scope."""
+    """All of them for those who keep the machines; else inside the reading scope."""
     rows = Copy.objects.filter(state="damaged")
     if actor.roles.isdisjoint({"sysadmin", "auditor"}):
         rows = rows.filter(object__record__in=Record.objects.visible_to(actor.scope("record.read")))
-    return rows.select_related("object__record").prefetch_related("damages").order_by("checked_at", "id")
+    return rows.select_related("object__record__fonds").prefetch_related("damages").order_by("checked_at", "id")
 
 
-def _damage(copy: Copy) -> dict[str, Any]:
+def _damage(copy: Copy, actor: Actor) -> dict[str, Any]:
+    """By code and number alone for whoever may not read: a file's name tells of whom it is."""
+    named = actor.scope("record.read").admits(copy.object.record.facts)
     last = max(copy.damages.all(), key=lambda damage: damage.pk, default=None)
     return {
         "code": copy.object.record.reference_code,
         "url": reverse("record", args=[copy.object.record_id]),
-        "file": copy.object.path,
+        "file": copy.object.path if named else f"第 {copy.object.position + 1} 个文件",
         "store": copy.store,
         "fault": Damage.FAULTS.get(last.fault, last.fault) if last else copy.fault,
         "detail": last.detail if last else "",

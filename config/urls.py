@@ -3,13 +3,13 @@
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
-from config import hold_pages, pages
+from config import hold_pages, pages, sign_in
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("sign-in/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("sign-out/", auth.LogoutView.as_view(), name="logout"),
-    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/", sign_in.PasswordChange.as_view(), name="password_change"),
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("search/", include("search.urls")),
     path("intake/", include("ingest.urls")),

@@ -8,7 +8,9 @@ from uuid import UUID
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from archive import unseen
 from archive.errors import StorageFailed
+from archive.permissions import Actor
 from ingest import staging
 from ingest.models import Submission
 
@@ -22,14 +24,16 @@ class Examination:
     whole: bool
 
 
-def findings_of(record_id: UUID) -> Examination | None:
-    """The examination by which the record was filed; None when it came another way."""
+def findings_of(record_id: UUID, actor: Actor) -> Examination | None:
+    """The examination by which the record was filed; None when it came another way. Other records that it names are
+    named only to whoever may read them."""
     submission = submission_of(record_id)
     if submission is None:
         return None
     try:
         if submission.report:
-            return Examination(submission, staging.read_report(submission.report)["findings"], True)
+            found = staging.read_report(submission.report)["findings"]
+            return Examination(submission, seen_by(actor, found), True)
     except (StorageFailed, ValueError, KeyError, OSError):
         pass  # the report is a file beside the rows; the rows still tell what did not pass
     rows = [
@@ -45,7 +49,13 @@ def findings_of(record_id: UUID) -> Examination | None:
         }
         for row in submission.findings.order_by("position")
     ]
-    return Examination(submission, rows, False)
+    return Examination(submission, seen_by(actor, rows), False)
+
+
+def seen_by(actor: Actor, findings: list[dict]) -> list[dict]:
+    """The same findings without the 档号 that this actor may not know."""
+    messages = unseen.without_unseen_codes([finding["message"] for finding in findings], actor)
+    return [finding | {"message": text} for finding, text in zip(findings, messages, strict=True)]
 
 
 def submission_of(record_id: UUID) -> Submission | None:

@@ -139,12 +139,8 @@ def _place(new: Submission, *, actor: Actor) -> Received:
             .first()
         )
         return _duplicate(new, first) if first else _row(new, actor=actor)
-    same_case = list(
-        Submission.objects.select_for_update()
-        .filter(source=new.source, business_no=new.business_no)
-        .exclude(state="refused")
-        .order_by("revision")
-    )
+    named = Submission.objects.filter(source=new.source, business_no=new.business_no).exclude(state="refused")
+    same_case = list(named.select_for_update().order_by("revision"))
     taken = next((other for other in same_case if other.revision == new.revision), None)
     if taken:
         if taken.content_digest == new.content_digest:
@@ -153,6 +149,13 @@ def _place(new: Submission, *, actor: Actor) -> Received:
             new,
             f"拒收：{new.source}/{new.business_no} 修订 {new.revision} 已经收过，内容不同。"
             "原包已留存备查；内容确有更正时请以更高的修订号（revision）重新移交。",
+            actor=actor,
+        )
+    if named.count() > named.visible_to(actor).count():
+        return _refused(
+            new,
+            f"拒收：{new.source}/{new.business_no} 是别的部门移交的，不在您的范围内，不能由您提交更正。"
+            "原包已留存备查；请由原移交部门重新移交，或请档案员办理。",
             actor=actor,
         )
     higher = next((other for other in same_case if other.revision > new.revision), None)

@@ -14,7 +14,7 @@ from archive.errors import NotFound
 from archive.http import actor_of, allowed, attachment
 from archive.models import Event
 from archive.templatetags.archive_words import moment, size
-from ingest import settling, staging, wording
+from ingest import reading, settling, staging, wording
 from ingest.models import Submission
 from ingest.moves import get_for
 
@@ -40,7 +40,8 @@ def report(request: HttpRequest, pk) -> HttpResponse:
         raise NotFound(what="检测报告（这个信息包还没有检测过）")
     whole = staging.read_report(submission.report)
     _accessed(request, submission, "report.viewed")
-    context = _page(request, pk) | {"report": whole, "findings": whole["findings"], "whole": True}
+    context = _page(request, pk) | {"report": whole, "whole": True}
+    context["findings"] = reading.seen_by(actor_of(request), whole["findings"])
     return render(request, "ingest/package.html", context)
 
 
@@ -112,7 +113,7 @@ def _page(request: HttpRequest, pk) -> dict[str, Any]:
         "title": wording.title_of(submission),
         "state": wording.chip_of(submission),
         "steps": wording.steps(submission, indexed=indexed, waits_for=waits),
-        "findings": [wording.finding_dict(row) for row in findings],
+        "findings": reading.seen_by(actor, [wording.finding_dict(row) for row in findings]),
         "whole": False,
         "facts": _facts(submission),
         "events": _events(submission),
