@@ -7,7 +7,6 @@
 Commands and pages run in processes of the product, under its own settings: nothing of the test process is theirs.
 """
 
-import os
 import re
 import signal
 import socket
@@ -18,10 +17,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.installation import ROOT, Installation
+
 PASSWORD = "tests-only-2026"
-OURS = ("ARCHIVE_", "DATABASE_", "DJANGO_", "LOCAL_", "SECOND_")
-ELSEWHERE = ("CLAMD_URL", "ELASTICSEARCH_URL", "REDIS_URL", "VERAPDF_JAR")
 FAMILY = {"web": "gunicorn", "work": "work", "qcluster": "qcluster"}
 """The processes of `serve`: name → the word of their command line that tells them."""
 
@@ -37,21 +35,18 @@ people.assign(user.pk, role, extent, actor=actor)
 """
 
 
-class Living:
+class Living(Installation):
     """A context manager: inside it the pages answer and the worker works; after it no process of ours is left.
 
     `fonds` as `setup --fonds` takes it; `demo` fills the archive as `make demo` does."""
 
     def __init__(self, folder: Path, *, fonds: str = "", demo: bool = False) -> None:
-        self.folder, self.fonds, self.demo = folder, fonds, demo
-        self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(OURS) and name not in ELSEWHERE
-        } | {"ARCHIVE_DATA": str(folder), "PYTHONUNBUFFERED": "1"}
+        super().__init__(folder)
+        self.fonds, self.demo = fonds, demo
+        self.log = folder / "serve.log"
         self.pid_file = folder / "serve.pid"
         """Only while it runs; whoever cleans up after a killed test run (.ci/run) stops what is named there."""
-        self.server: subprocess.Popen | None = None
+        self.serving: subprocess.Popen | None = None
 
     def __enter__(self) -> "Living":
         self.manage("setup", *(["--fonds", self.fonds] if self.fonds else []))
@@ -60,22 +55,15 @@ class Living:
         self.serve()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
+        super().__exit__(*error)
 
-    def manage(self, *words: str, status: int = 0) -> str:
-        """Run a command; what it said. Another exit status than `status` is a failed test, with all it said."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == status, f"manage.py {words[0]} ended with {done.returncode}:\n{done.stdout}"
-        return done.stdout
+    def manage(self, *words: str) -> None:
+        """Run a command that must succeed; whatever it said is told when it does not."""
+        process = self.start(*words)
+        said = "".join(process.communicate())
+        assert process.returncode == 0, f"manage.py {words[0]} ended with {process.returncode}:\n{said}"
 
     def person(self, username: str, name: str, role: str, fonds: str = "D019") -> None:
         """Somebody who signs in with PASSWORD."""
@@ -89,19 +77,16 @@ class Living:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.base = f"http://127.0.0.1:{port}"
-        self.log = self.folder / "serve.log"
         with self.log.open("ab") as log:
-            self.server = subprocess.Popen(
+            self.serving = subprocess.Popen(
                 [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{port}"],
                 cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        (self.folder / "serve.pid").write_text(
-            str(self.server.pid)
-        )  # for .ci/run, should this test be killed
+        self.pid_file.write_text(str(self.serving.pid))
         wait_for(self.answers, seconds=60, what=lambda: f"no answer of {self.base}:\n{self.log.read_text()}")
 
     def answers(self) -> bool:
-        assert self.server.poll() is None, self.log.read_text()
+        assert self.serving.poll() is None, self.log.read_text()
         try:
             with urllib.request.urlopen(self.base + "/sign-in/", timeout=5) as page:
                 return page.status == 200
@@ -110,31 +95,30 @@ class Living:
 
     def stop(self, number: int = signal.SIGTERM) -> int | None:
         """Tell the family to stop, by that signal; the exit status of its head."""
-        if self.server is None:
+        if self.serving is None:
             return None
-        self.server.send_signal(number)
+        self.serving.send_signal(number)
         try:
-            return self.server.wait(40)
+            return self.serving.wait(40)
         except subprocess.TimeoutExpired:
-            self.server.kill()
+            self.serving.kill()
             raise
         finally:
-            self.server = None
+            self.serving = None
             self.pid_file.unlink()
 
     def family(self) -> dict[str, int]:
         """The living processes right below `serve`, by their names in FAMILY."""
         found = {}
-        children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split()
+        children = Path(f"/proc/{self.serving.pid}/task/{self.serving.pid}/children").read_text().split()
         for pid in children:
             try:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
             except FileNotFoundError:  # ended just now
                 continue
-            if name := next(
-                (name for name in FAMILY if FAMILY[name] in words), ""
-            ):  # none: ended or not begun
-                found[name] = int(pid)
+            for name, word in FAMILY.items():
+                if word in words:  # of what has ended or not yet begun there are no words
+                    found[name] = int(pid)
         return found
 
 

@@ -161,7 +161,7 @@ def test_a_package_is_handed_in_archived_found_by_name_and_number_and_read_for_a
     assert visitor.has(".viewer-mark", "周归档")
     seen = visitor.driver.find_element(By.CSS_SELECTOR, ".viewer-sheet img").get_attribute("src")
     assert share_of_ink(picture(visitor, seen)) > 0.002, "the reader's mark lies over the page"
-    [clean] = (archive.folder / "renditions").rglob("*.jpg")
+    [clean] = (archive.data / "renditions").rglob("*.jpg")
     assert share_of_ink(clean.read_bytes()) < 0.0001, "and only over what is sent"
 
     visitor.one(".purpose-bar button").click()

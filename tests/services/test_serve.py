@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -30,17 +29,10 @@ def archive(tmp_path_factory):
         yield archive
 
 
-def rows(archive: Living, question: str) -> list[tuple]:
-    with sqlite3.connect(
-        f"file:{archive.folder}/archive.sqlite3?mode=ro", uri=True, timeout=30
-    ) as connection:
-        return connection.execute(question).fetchall()
-
-
 def states(archive: Living) -> dict[str, list[str]]:
     """Business number → the states of what was received under it."""
     found: dict[str, list[str]] = {}
-    for number, state in rows(archive, "select business_no, state from ingest_submission"):
+    for number, state in archive.rows("select business_no, state from ingest_submission"):
         found.setdefault(number, []).append(state)
     return found
 
@@ -105,13 +97,13 @@ def test_web_and_worker_killed_during_uploads_lose_nothing_that_was_acknowledged
         lambda: all(states(archive).get(number) == ["archived"] for number in numbers),
         seconds=120, what=lambda: f"not all archived once: {states(archive)}",
     )  # fmt: skip
-    [(codes, records)] = rows(archive, "select count(distinct reference_code), count(*) from archive_record")
+    [(codes, records)] = archive.rows("select count(distinct reference_code), count(*) from archive_record")
     assert codes == records == len(packages)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_told_to_stop_the_whole_family_stops(archive, number):
-    if archive.server is None:
+    if archive.serving is None:
         archive.serve()
     family = archive.family()
     assert archive.stop(number) == 0
