@@ -10,18 +10,37 @@ from datetime import date
 from django.utils import timezone
 
 from archive import determinations
-from archive.models import Record
+from archive.models import (
+    Access,
+    Block,
+    ChainHead,
+    Copy,
+    Counter,
+    DigitalObject,
+    Event,
+    Fonds,
+    Paper,
+    Record,
+    RecordParty,
+    Relation,
+    Seal,
+)
 from archive.permissions import system_actor
 from retention import approval, execution, persons, registers, supervision
 from retention.models import (
     Appraisal,
     AppraisalItem,
+    Edition,
     Group,
+    Hold,
     Member,
     Opinion,
     OpinionItem,
+    Person,
     Register,
+    RegisterRow,
     Signature,
+    Supervision,
 )
 from tests import filed
 
@@ -142,3 +161,11 @@ def fresh(register: Register) -> Register:
 def rows(register: Register) -> dict[int, str]:
     """序号 → state."""
     return dict(register.rows.order_by("position").values_list("position", "state"))
+
+
+KEPT = [
+    Record, DigitalObject, Copy, RecordParty, Relation, Block, Paper, Event, Access, ChainHead, Seal, Counter, Fonds,
+    Register, RegisterRow, Edition, Supervision, Signature, Person, Hold, Group, Member, Appraisal, AppraisalItem, Opinion,
+    OpinionItem,
+]  # fmt: skip
+"""Every table of records, objects, parties, copies, registers, approvals and ledgers."""

@@ -2,18 +2,20 @@
 
 import hashlib
 import io
+import threading
 from datetime import timedelta
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from archive import fonds_file, privacy, records
 from archive import stores as configured
 from archive.errors import NotAllowed, StorageFailed, WrongInput, WrongState
+from archive.locks import alone
 from archive.models import Copy, Damage, Event, ObjectText, Paper, Record, RecordParty
 from archive.storage.local import LocalStore
 from archive.verification import verify_audit
@@ -441,12 +443,22 @@ def test_what_was_begun_is_finished_even_when_the_execution_is_stopped(house, sh
 
 
 def test_two_workers_do_not_work_on_it_at_once(house):
-    from archive.locks import alone
-
     register = house.executing(house.due(1))
-    with alone("disposal") as ours:
-        assert ours and execution.work(actor=SYSTEM) == 0
-    assert rows(register) == {1: "listed"}
+    held, done = threading.Event(), threading.Event()
+
+    def another_worker():
+        with alone("disposal"):
+            held.set()
+            done.wait(20)
+        connection.close()
+
+    thread = threading.Thread(target=another_worker)
+    thread.start()
+    held.wait(20)
+    assert execution.work(actor=SYSTEM) == 0 and rows(register) == {1: "listed"}
+    done.set()
+    thread.join()
+    assert go_on(register).state == "executed"
 
 
 def test_the_annex_is_printed_once_whatever_is_interrupted(house, monkeypatch):

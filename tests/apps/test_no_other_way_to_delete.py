@@ -13,32 +13,16 @@ from archive import audit, records
 from archive.errors import StorageFailed
 from archive.identifiers import new_id
 from archive.models import (
-    Access,
-    Block,
-    ChainHead,
     Copy,
-    Counter,
-    DigitalObject,
     Event,
-    Fonds,
     Paper,
     Record,
-    RecordParty,
-    Relation,
     Seal,
     User,
 )
 from retention import holds
 from retention.models import (
-    Appraisal,
-    AppraisalItem,
     Edition,
-    Group,
-    Hold,
-    Member,
-    Opinion,
-    OpinionItem,
-    Person,
     Register,
     RegisterRow,
     Signature,
@@ -46,15 +30,9 @@ from retention.models import (
 )
 from search.engine import engine
 from tests import filed
-from tests.registers import SYSTEM, House
+from tests.registers import KEPT, SYSTEM, House
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-KEPT = [
-    Record, DigitalObject, Copy, RecordParty, Relation, Block, Paper, Event, Access, ChainHead, Seal, Counter, Fonds,
-    Register, RegisterRow, Edition, Supervision, Signature, Person, Hold, Group, Member, Appraisal, AppraisalItem, Opinion,
-    OpinionItem,
-]  # fmt: skip
 
 
 @pytest.fixture
