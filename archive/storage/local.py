@@ -308,11 +308,17 @@ class LocalStore:
 
     def _names(self, folder: Path) -> list[str]:
         with self._translated():
-            return sorted(os.listdir(folder)) if folder.is_dir() else []
+            try:
+                return sorted(os.listdir(folder))
+            except (FileNotFoundError, NotADirectoryError):  # never there, or just cleared away by a removal
+                return []
 
     def _size(self, content: Path) -> int:
         with self._translated():
-            return content.stat().st_size if content.exists() else 0
+            try:
+                return content.stat().st_size
+            except FileNotFoundError:
+                return 0
 
     @contextmanager
     def _translated(self, missing: str = "文件不见了。") -> Iterator[None]:

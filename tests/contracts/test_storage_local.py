@@ -273,10 +273,11 @@ def test_many_writers_and_removers_in_one_folder_do_not_disturb_each_other(store
 
     def work(number):
         try:
-            for turn in range(15):
+            for turn in range(40):
                 held = put(store, f"D019/same/{number}", f"{number} {turn}".encode())
                 assert store.open(held.key, held.version).read() == f"{number} {turn}".encode()
                 store.remove(held.key, held.version)
+                assert store.versions(held.key) == [], "another removal may just clear the folder away"
         except Exception as trouble:
             troubles.append(trouble)
 
