@@ -16,7 +16,9 @@ PERIODS = [("", "不延长"), *((code, period(code)) for code in RETENTIONS if c
 
 
 def _day(label: str, **more) -> forms.DateField:
-    return forms.DateField(label=label, widget=forms.DateInput(attrs={"type": "date"}), **more)
+    return forms.DateField(
+        label=label, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}), **more
+    )
 
 
 def _text(label: str, rows: int = 3, **more) -> forms.CharField:
@@ -253,6 +255,7 @@ class Start(forms.Form):
     manner = forms.CharField(
         label="销毁方式",
         max_length=120,
+        widget=forms.Textarea(attrs={"rows": 2, "maxlength": 120}),
         initial="从全部存储中彻底删除电子文件及其副本、转换件和索引，逐件列举证明不存在",
     )
     place = forms.CharField(label="销毁地点", max_length=120, help_text="例如本中心档案机房。")

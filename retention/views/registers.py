@@ -17,7 +17,7 @@ from archive.http import actor_of, allowed, keyset, pager_of
 from archive.models import Event, Record
 from archive.permissions import Actor
 from archive.templatetags.archive_words import moment
-from retention import duelist, execution, gates, wording
+from retention import duelist, gates, wording
 from retention import registers as verbs
 from retention.models import Appraisal, Edition, Register, RegisterRow
 from retention.permissions import may
@@ -138,14 +138,13 @@ def page(request: HttpRequest, pk: UUID) -> HttpResponse:
         rows = rows.filter(state=shown)
     slice_ = keyset(rows, ("position", "id"), request)
     seen = readable(actor, [row.record_id for row in slice_.rows])
-    progress = execution.progress(register)
     context = {
         "register": register,
         "state": wording.register_chip(register),
         "steps": wording.register_steps(register, newest),
         "next": wording.next_step(register),
-        "count": progress["total"],
-        "progress": progress,
+        "count": register.rows.filter(left_edition=None).count(),
+        "locked": counts.get("locked", 0),
         "editions": register.editions.select_related("printed", "sheet", "receipt").order_by("-number"),
         "newest": newest,
         "tabs": tabs,
