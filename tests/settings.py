@@ -21,9 +21,10 @@ for _name in ("ARCHIVE_STORES", "CLAMD_URL", "ELASTICSEARCH_URL", "REDIS_URL", "
 
 from archive.privacy import make_key_file  # noqa: E402
 from config.settings import *  # noqa: E402, F403
-from config.settings import ARCHIVE_KEYS, DATABASES, EMBEDDED  # noqa: E402
+from config.settings import ARCHIVE_KEYS, DATABASES, EMBEDDED, STATIC_ROOT  # noqa: E402
 
 make_key_file(Path(ARCHIVE_KEYS))
+STATIC_ROOT.mkdir()
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # people sign in a hundred times a run
 if EMBEDDED:
     for _alias, _database in DATABASES.items():

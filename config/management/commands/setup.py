@@ -33,6 +33,7 @@ class Command(ArchiveCommand):
         wanted = [parse_fonds(text) for text in fonds]
         profiles.registry()  # a wrong pack is refused before anything is changed
         settings.ARCHIVE_DATA.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.STATIC_ROOT.mkdir(exist_ok=True)  # else every start of the pages warns of it
         if not settings.PRODUCTION and privacy.make_key_file(Path(settings.ARCHIVE_KEYS)):
             self.say(f"已生成密钥文件 {settings.ARCHIVE_KEYS}。请另外备份：丢失密钥，证件号码无法恢复。")
         privacy.key_ring()
