@@ -13,6 +13,10 @@ from archive.models import User
 from archive.permissions import Actor
 
 
+FORM_METHODS = ["get", "head", "post", "options"]
+"""Django's form views would take PUT for POST."""
+
+
 def connect() -> None:
     user_logged_in.connect(signed_in, dispatch_uid="ledger-in")
     user_logged_out.connect(signed_out, dispatch_uid="ledger-out")
@@ -57,6 +61,8 @@ def tried_name(request: HttpRequest | None, credentials: dict | None = None) -> 
 
 class PasswordChange(views.PasswordChangeView):
     """One's own password. Other sessions end with the old one."""
+
+    http_method_names = FORM_METHODS
 
     @transaction.atomic
     def form_valid(self, form):

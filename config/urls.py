@@ -7,7 +7,11 @@ from config import hold_pages, pages, sign_in
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("sign-in/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path(
+        "sign-in/",
+        auth.LoginView.as_view(redirect_authenticated_user=True, http_method_names=sign_in.FORM_METHODS),
+        name="login",
+    ),
     path("sign-out/", auth.LogoutView.as_view(), name="logout"),
     path("password/", sign_in.PasswordChange.as_view(), name="password_change"),
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
