@@ -49,7 +49,8 @@ def department(fonds: Fonds, name: str, *, actor: Actor) -> Department | None:
     if found:
         return found
     with transaction.atomic():
-        Fonds.objects.select_for_update().get(pk=fonds.pk)
+        # Not the whole row: a filing that refers to the fonds, and holds a counter, must not wait for this.
+        Fonds.objects.select_for_update(no_key=True).get(pk=fonds.pk)
         made, new = Department.objects.get_or_create(fonds=fonds, name=name)
         if new:
             data = {"name": name}

@@ -134,13 +134,13 @@ def file(submission_id, examined: Examined, *, actor: Actor) -> Submission:
     with staging.open_blob(report) as stream:
         report_bytes = stream.read()
     objects = _objects(examined, report_bytes)
+    department = holdings.department(fonds, privacy.mask_text(case.department), actor=actor)
     with transaction.atomic():
         submission = locked(submission_id)
         if submission.state in ("filed", "archived"):
             return submission
         if submission.state != "accepted":
             refuse(submission, "归档")
-        department = holdings.department(fonds, privacy.mask_text(case.department), actor=actor)
         earlier = (
             Submission.objects.filter(source=submission.source, business_no=submission.business_no)
             .filter(state__in=["filed", "archived"], revision__lt=submission.revision)

@@ -175,7 +175,9 @@ def _judged(submission, package, findings, case, fonds, period, retention, sourc
                 reasons.append(reason)
         unscanned = [row for row in findings if row.check == "GD-4-2" and row.verdict == "not-run"]
         if settings.REQUIRE_SCAN and unscanned:
-            reasons.append("病毒扫描没有完成，本单位规定未扫描的不得归档。")
+            reason = "病毒扫描没有完成，本单位规定未扫描的不得归档。查杀服务恢复后请重新检测。"
+            findings.append(_finding("X-scan", "safety", "manual", reason, rule="本单位规定：须经病毒扫描"))
+            reasons.append(reason)
         if source and source.confirm_per_batch and not confirmed:
             reason = "该来源设为逐批确认，等待档案员确认归档。"
             findings.append(

@@ -4,7 +4,10 @@ Whoever works on a submission has claimed it (claims.py). Every step commits by 
 """
 
 import logging
+import time
 from collections.abc import Callable
+
+from django.db import OperationalError, connection
 
 from archive.errors import ArchiveError
 from archive.inspection.fence import Fence
@@ -13,11 +16,31 @@ from ingest import acceptance, claims, examination
 from ingest.models import Submission
 
 log = logging.getLogger("archive.ingest")
+PAUSES = (0.1, 0.5)
+"""Seconds before trying again after a conflict in the database."""
 
 
 def process(submission_id, fence: Fence, *, actor: Actor, unpacked: dict | None = None) -> Submission:
     """As far as it goes by itself. A store's fault leaves it filed, to be taken up later. `unpacked`: what receiving
-    it has just left in the work folder."""
+    it has just left in the work folder.
+
+    A conflict with another process (a deadlock that the database broke, a lock not given in time) is tried again from
+    the state that was committed last; raises OperationalError when it stays.
+    """
+    for pause in PAUSES:
+        try:
+            return _process(submission_id, fence, actor, unpacked)
+        except OperationalError as fault:
+            if connection.in_atomic_block:
+                raise  # not ours to try again
+            log.warning("submission %s: %s", submission_id, fault)
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(pause)
+            unpacked = None
+    return _process(submission_id, fence, actor, unpacked)
+
+
+def _process(submission_id, fence: Fence, actor: Actor, unpacked: dict | None) -> Submission:
     submission = Submission.objects.get(pk=submission_id)
     examined = None
     if submission.state == "received":

@@ -2,15 +2,16 @@
 connections of their own."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
 from django.db import connection, connections, transaction
 
-from archive import records
-from archive.models import ChainHead, Counter, Event, Record
+from archive import holdings, records
+from archive.models import ChainHead, Counter, Department, Event, Record
 from archive.permissions import system_actor
-from tests.filed import a_fonds, a_new_record, an_object
+from tests.filed import a_department, a_fonds, a_new_record, an_object
 
 FILINGS = 50
 pytestmark = pytest.mark.usefixtures("committed")
@@ -82,3 +83,21 @@ def test_the_same_record_filed_by_many_at_once_is_filed_once():
     codes = set(at_once(file, 8))
     assert codes - {"was there"} == {Record.objects.get().reference_code}
     assert Counter.objects.get().last == 1, connection.vendor
+
+
+def test_departments_made_on_the_way_keep_no_filing_waiting_for_ever():
+    """Whoever makes a department holds its fonds; whoever files holds a counter and refers to the fonds."""
+    fonds, actor = a_fonds(), system_actor("测试")
+    a_department("科0", fonds)
+    waiting = [a_new_record(fonds=fonds) for _ in range(24)]
+
+    def file(number: int) -> str:
+        with transaction.atomic():
+            name = f"科{number}" if number % 2 else "科0"
+            department = holdings.department(fonds, name, actor=actor)
+            new = replace(waiting[number], department=department)
+            return records.create(new, actor=actor, store_names=[]).reference_code
+
+    assert len(set(at_once(file, 24))) == 24
+    assert sorted(Record.objects.values_list("number", flat=True)) == list(range(1, 25))
+    assert Department.objects.count() == 13

@@ -7,6 +7,7 @@ gone. (Real kills of real processes: test_kills.py.)
 import itertools
 
 import pytest
+from django.db import OperationalError
 
 from archive import keeping, records, stores
 from archive.errors import StorageFailed
@@ -176,6 +177,26 @@ def test_one_store_of_two_that_fails_is_written_from_the_other(
         == Record.objects.get().digital_objects.count()
     )
     assert set(stores.configured()) == {"local", "second"}
+
+
+@pytest.mark.usefixtures("committed")
+def test_a_conflict_in_the_database_is_tried_again_from_what_was_committed(
+    packages, house, fence, actor, monkeypatch
+):
+    working, left = (
+        records.create,
+        [OperationalError("deadlock detected"), OperationalError("database is locked")],
+    )
+
+    def conflicting(*args, **kwargs):
+        if left:
+            raise left.pop()
+        return working(*args, **kwargs)
+
+    monkeypatch.setattr(records, "create", conflicting)
+    monkeypatch.setattr(pipeline, "PAUSES", (0, 0))
+    assert not broken_off(packages.bag(), fence, actor)
+    archived_once(house["local"])
 
 
 def test_bytes_changed_while_they_waited_are_never_archived(packages, house, fence, actor):
