@@ -13,7 +13,7 @@ from config import checks
 SOUND = {
     "ARCHIVE_ENV": "production",
     "PRODUCTION": True,
-    "SECRET_KEY": "k" * 50,
+    "SECRET_KEY": "0123456789abcdef" * 4,
     "ALLOWED_HOSTS": ["archive.example"],
     "ARCHIVE_KEYS": "/etc/archive/keys.json",
     "CLAMD_URL": "unix:///run/clamav/clamd.sock",
@@ -61,6 +61,7 @@ def test_development_needs_nothing(monkeypatch):
         ({"ARCHIVE_ENV": "prod", "PRODUCTION": False}, "E001"),
         ({"SECRET_KEY": "development-only-" + "x" * 40}, "E002"),
         ({"SECRET_KEY": "short"}, "E002"),
+        ({"SECRET_KEY": "x" * 60}, "E002"),
         ({"ALLOWED_HOSTS": ["*"]}, "E003"),
         ({"DEBUG": True}, "E004"),
         ({"CLAMD_URL": ""}, "E006"),
