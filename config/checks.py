@@ -46,8 +46,8 @@ def production_defaults(app_configs=None, **_) -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = []
     secret = settings.SECRET_KEY
     if secret == settings.DEVELOPMENT_SECRET or len(secret) < 40 or len(set(secret)) < 10:
-        message = "SECRET_KEY 没有设置，短于 40 个字符，或不是随机的。"
-        found.append(error(2, message, "用随机字符串设置 SECRET_KEY，并妥善保管。"))
+        hint = "用随机字符串设置 SECRET_KEY，并妥善保管。"
+        found.append(error(2, "SECRET_KEY 没有设置，短于 40 个字符，或不是随机的。", hint))
     if not os.environ.get("ALLOWED_HOSTS", "").strip() or "*" in settings.ALLOWED_HOSTS:
         found.append(error(3, "ALLOWED_HOSTS 没有设置，或为 *。", "写明本系统对外的主机名，用逗号分隔。"))
     if settings.DEBUG:
