@@ -101,6 +101,15 @@ SHOTS = (
     Shot("home-window", "jianzhi", "/"),
     Shot("home-clerk", "jingban", "/"),
     Shot("purpose", "jingban", A_PERSON, (FIRST,), purpose),
+    # 鉴定与销毁
+    Shot("due", "dangan", "/retention/due/"),
+    Shot("hold", "dangan", "/retention/holds/", (FIRST,)),
+    Shot("register", "dangan", "/retention/registers/?state=executed", (FIRST,)),
+    Shot("papers", "dangan", "/retention/papers/"),
+    Shot("stub", "dangan", "/retention/registers/?state=executed", (FIRST, FIRST)),
+    Shot("home-appraiser", "yewu", "/"),
+    Shot("appraisal", "yewu", "/retention/appraisals/", (FIRST,)),
+    Shot("opinion", "yewu", "/retention/appraisals/", (FIRST, "a[href$='/opinion/']")),
     # 检查人员, 三员
     Shot("home-inspector", "jiancha", "/"),
     Shot("people", "anquan", "/people/"),
