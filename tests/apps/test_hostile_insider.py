@@ -324,3 +324,12 @@ def test_a_file_that_held_everybody_up_is_not_tried_again_for_a_while():
     assert hands.call("render", "hostile") == first and hands.fence.calls == 1
     hands.call("render", "sound")
     assert hands.fence.calls == 2
+
+
+def test_behind_a_page_that_takes_long_nobody_even_queues():
+    hands = renditions.Hands(Slow())
+    hands.fence.go.set()
+    hands.began = time.monotonic() - 2 * hands.PATIENCE
+    with pytest.raises(renditions.Busy):
+        hands.call("render", "sound")
+    assert hands.fence.calls == 0
