@@ -25,6 +25,8 @@ PLACES: list[tuple[str, str, str, str]] = [
 ]
 """(group, label, name of the address, action that opens it)"""
 
+DUE_COUNTED = 1000
+"""This question stands on every page: more due records than that are not counted there."""
 OLD_HOLD = timedelta(days=365)
 """A hold that has stood for so long is looked at again; it never ends by itself."""
 APART = 5
@@ -81,7 +83,7 @@ def _due(actor: Actor) -> Iterator[dict[str, Any]]:
     pairs = duelist.pairs(rows)
     unsettled = duelist.unsettled(pairs)
     free = rows.filter(~duelist.busy(), ~duelist.blocked(unsettled)) if pairs else rows.none()
-    count = len(free.order_by().values("pk")[:COUNT_TO])
+    count = len(free.order_by("due_on").values("pk")[:DUE_COUNTED])
     yield _todo("到期档案可以提交鉴定", count, "due", "期满只是可以鉴定，不是可以销毁")
     if actor.may("determination.confirm"):
         keys = sorted({key.removeprefix("item:") for key, _ in unsettled})

@@ -58,7 +58,9 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
         "after": register.state in AFTER,
         "next": wording.next_step(register),
         "fault": fault,
-        "refused": refused,
+        "errors": {refused: fault} if fault else {},
+        "number_words": f"{register}第 {register.edition} 版，{summary['count']} 件",
+        "words": _words(summary),
         "typed": {name: request.POST.get(name, "") for name in ("part_reason", "numbers", "reason")},
         "printed": register.editions.filter(number=register.edition)
         .values_list("printed", flat=True)
@@ -68,6 +70,16 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
         "breadcrumbs": crumbs(register, "审批"),
     }
     return render(request, "retention/decide.html", context, status=422 if fault else 200)
+
+
+def _words(summary: dict[str, Any]) -> dict[str, str]:
+    """The consequence of each decision, with its number."""
+    rest = "没有列出的（写了序号的除外）一并批准；" if summary["count"] > SHOWN else ""
+    return {
+        "approve": f"{rest}没有勾选的抽出续存。批准之后由两名监销人核对、执行人执行；清除的电子文件不能恢复，只留目录和凭证。",
+        "refuse": f"全部 {summary['count']} 件继续保存，本册到此结束；以后可以另编。",
+        "leave": "没有勾选的抽出续存，不能加回本册；另编新版再备案。已有的批准对其余条目继续有效，监销须重新核对。",
+    }
 
 
 def _decided(request: HttpRequest, register: Register, actor: Actor) -> str:

@@ -52,9 +52,19 @@ def execute(request: HttpRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "waits_until": register.not_before if register.not_before and register.not_before > timezone.now() else None,
         "breadcrumbs": crumbs(register, "执行"),
-        **_progress(register, actor),
+        **(facts := _progress(register, actor)),
+        **_words(register, facts["counts"]["total"]),
     }  # fmt: skip
     return render(request, "retention/execute.html", context, status=422 if form.errors else 200)
+
+
+def _words(register: Register, count: int) -> dict[str, str]:
+    return {
+        "number_words": f"{register}第 {register.edition} 版，{count} 件",
+        "start_words": f"将从全部存储中删除这 {count} 件的电子文件、副本、转换件和索引，不能恢复。每一件销毁前再核对一次，"
+        "刚被暂缓的抽出续存。目录、摘要和凭证永久保留。",
+        "start_verb": f"销毁 {count} 件",
+    }
 
 
 def _progress(register: Register, actor: Actor) -> dict[str, Any]:

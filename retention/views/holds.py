@@ -74,11 +74,14 @@ def one(request: HttpRequest, pk: UUID) -> HttpResponse:
     blocks = Block.objects.filter(kind="hold", reference=hold.pk).select_related("record")
     page = keyset(blocks.defer("record__description"), ("placed_at", "id"), request)
     seen = readable(actor, [block.record_id for block in page.rows])
+    held = blocks.filter(lifted_at=None).count()
     context = {
         "hold": hold,
         "state": wording.hold_chip(hold),
         "facts": _facts(hold),
-        "held": blocks.filter(lifted_at=None).count(),
+        "held": held,
+        "end_words": f"解除之后，{held} 件不再受这项暂缓保护：没有别的暂缓的，到期即可鉴定、列入清册并销毁。解除不能收回，"
+        "要再保护须另提一项。",
         "rows": [{"block": block, "seen": block.record_id in seen} for block in page.rows],
         "total": page.total,
         "exact": page.exact,

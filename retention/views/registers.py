@@ -138,13 +138,17 @@ def page(request: HttpRequest, pk: UUID) -> HttpResponse:
         rows = rows.filter(state=shown)
     slice_ = keyset(rows, ("position", "id"), request)
     seen = readable(actor, [row.record_id for row in slice_.rows])
+    size = register.rows.filter(left_edition=None).count()
     context = {
         "register": register,
         "state": wording.register_chip(register),
         "steps": wording.register_steps(register, newest),
         "next": wording.next_step(register),
-        "count": register.rows.filter(left_edition=None).count(),
+        "count": size,
         "locked": counts.get("locked", 0),
+        "freeze_words": f"第 1 版共 {size} 件。定稿即计算摘要、打印 PDF 和电子表格存入全宗卷；此后条目只能由负责人或暂缓"
+        "抽出，抽出另编新版。",
+        "freeze_verb": f"定稿 {size} 件",
         "editions": register.editions.select_related("printed", "sheet", "receipt").order_by("-number"),
         "newest": newest,
         "tabs": tabs,

@@ -65,6 +65,9 @@ def supervise(request: HttpRequest, pk: UUID) -> HttpResponse:
         "mine": mine,
         "may_sign": not mine and not comparison.differences,
         "once": once(),
+        "number_words": f"{register}第 {comparison.edition} 版，{comparison.compared} 件全部相符",
+        "sign_words": "您确认已按清册逐件核对，签署不能撤回。"
+        + ("您是第二名监销人：签署之后即可执行，清除的不能恢复。" if signed else "还须另一名监销人签署。"),
         "breadcrumbs": crumbs(register, "监销核对"),
     }
     return render(request, "retention/supervise.html", context)

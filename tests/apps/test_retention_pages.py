@@ -233,7 +233,7 @@ def test_a_record_is_held_from_its_page_and_released_by_a_person_with_a_reason(p
     page = text(client.get(reverse("record", args=[record.pk])))
     assert at("hold", hold) in page
     manager = of(panel.manager)
-    assert "<strong>1</strong> 件不再受这项暂缓保护" in text(manager.get(at("hold", hold)))
+    assert "1 件不再受这项暂缓保护" in text(manager.get(at("hold", hold)))
     manager.post(at("hold_end", hold), {"reason": ""})
     assert "请写明为什么解除" in said(manager)
     manager.post(at("hold_end", hold), {"reason": "审结"})
