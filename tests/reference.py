@@ -25,6 +25,7 @@ FINDINGS_WITHOUT_CHECK = {
     "X-retention": ("integrity", "保管期限待定，或业务系统写的期限与期限表不同"),
     "X-needs-person": ("integrity", "业务配置包规定须由人判断"),
     "X-confirm": ("integrity", "来源设为逐批确认"),
+    "X-scan": ("safety", "本单位规定须经病毒扫描，而扫描没有完成"),
 }
 """Ids that a report uses though no registered check has them: they come from reading the declaration or the site."""
 
