@@ -6,7 +6,7 @@ so does a hold: whoever comes second sees what the first did.
 - `finish` comes after every proof of absence. What stays is the stub: metadata without cipher text, digests, events.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -50,24 +50,28 @@ def begin(
 
 
 @transaction.atomic(savepoint=False)
-def finish(record_id: UUID, *, actor: Actor, action: str, data: dict) -> Record:
-    """Turn a record whose every trace is proven absent into its stub. Done already: nothing happens.
+def finish(record_ids: Sequence[UUID], *, actor: Actor, action: str, data: Mapping[UUID, dict]) -> None:
+    """Turn records whose every trace is proven absent into their stubs. Done already: nothing happens.
 
-    Raises WrongState for a record that was never begun.
+    `data`: the audit event's, a record each. Raises WrongState for a record that was never begun; then nothing is
+    done to the others either.
     """
-    record = Record.objects.select_for_update(of=("self",)).get(pk=record_id)
-    if record.state == "destroyed":
-        return record
-    if record.state != "disposing":
-        raise WrongState(
-            what=f"档案 {record.reference_code}", state=RECORD_STATES[record.state], verb="结束销毁"
-        )
-    Copy.objects.filter(object__record=record).update(state="removed", legal_hold=False, fault="")
-    ObjectText.objects.filter(object__record=record).delete()
-    DigitalObject.objects.filter(record=record).exclude(sealed_path="").update(sealed_path="")
-    RecordParty.objects.filter(record=record).exclude(id_no="").update(id_no="")
-    Record.objects.filter(pk=record.pk).update(description=without_cipher_text(record.description))
-    return records.move(record.pk, "destroyed", actor=actor, action=action, data=data)
+    stubs = [record for record in lock(record_ids) if record.state != "destroyed"]
+    for record in stubs:
+        if record.state != "disposing":
+            raise WrongState(
+                what=f"档案 {record.reference_code}", state=RECORD_STATES[record.state], verb="结束销毁"
+            )
+    ids = [record.pk for record in stubs]
+    Copy.objects.filter(object__record__in=ids).update(state="removed", legal_hold=False, fault="")
+    ObjectText.objects.filter(object__record__in=ids).delete()
+    DigitalObject.objects.filter(record__in=ids).exclude(sealed_path="").update(sealed_path="")
+    RecordParty.objects.filter(record__in=ids).exclude(id_no="").update(id_no="")
+    for record in stubs:
+        blank = without_cipher_text(record.description)
+        if blank != record.description:
+            Record.objects.filter(pk=record.pk).update(description=blank)
+        records.move(record.pk, "destroyed", actor=actor, action=action, data=data[record.pk])
 
 
 def without_cipher_text(value):

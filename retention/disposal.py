@@ -1,14 +1,14 @@
 """Deleting exists once, here. Every copy in every store by exact key and version, every trace beside them, and the
 proof that nothing is left.
 
-Contract: `survey` only looks, and is asked before anything is marked; `remove` may be repeated after a kill and ends
-the same. Nothing here touches a row: `execution` marks the record before and makes it a stub afterwards. Stores are
+Contract: `look` only looks, and is asked before anything is marked; `clear` may be repeated after a kill and ends the
+same. Both begin at once and are waited for later (`found`, `proven`), so that the database works meanwhile. Nothing here touches a row: `execution` marks the record before and makes it a stub afterwards. Stores are
 asked by several threads at once, the database by none of them.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -68,17 +68,24 @@ def places_of(record_ids: Sequence[UUID]) -> dict[UUID, list[Place]]:
 # --- looking ------------------------------------------------------------------------------------------------------
 
 
-def survey(places: Mapping[UUID, Sequence[Place]], pool: ThreadPoolExecutor) -> dict[UUID, Found]:
-    """What there is to remove, and whether it may be removed now."""
+Asked = dict[tuple[UUID, Place], Future]
+
+
+def look(places: Mapping[UUID, Sequence[Place]], pool: ThreadPoolExecutor) -> Asked:
+    """Begin to ask what there is to remove, and whether it may be removed now."""
     now = timezone.now()
-    answers = {(pk, place): pool.submit(_look, place, now) for pk in places for place in places[pk]}
-    found: dict[UUID, Found] = {pk: Found() for pk in places}
-    for (pk, _), answer in answers.items():
-        here, one = found[pk], answer.result()
+    return {(pk, place): pool.submit(_look, place, now) for pk in places for place in places[pk]}
+
+
+def found(asked: Asked) -> dict[UUID, Found]:
+    """The answers, a record each."""
+    answers: dict[UUID, Found] = defaultdict(Found)
+    for (pk, _), answer in asked.items():
+        here, one = answers[pk], answer.result()
         here.versions += one.versions
         here.fault = here.fault or one.fault
         here.not_before = max(filter(None, (here.not_before, one.not_before)), default=None)
-    return found
+    return answers
 
 
 def _look(place: Place, now: datetime) -> Found:
@@ -116,32 +123,31 @@ def _store(place: Place):
 # --- removing -----------------------------------------------------------------------------------------------------
 
 
-def remove(
-    records: Sequence[Record],
+Clearing = dict[UUID, list[Future]]
+
+
+def clear(
     places: Mapping[UUID, Sequence[Place]],
     planned: Mapping[UUID, Iterable[Sequence[str]]],
     pool: ThreadPoolExecutor,
-) -> dict[UUID, Gone]:
-    """Remove the planned versions of records that are marked, whatever else lies under their keys, and their traces;
-    then prove by listing that nothing is left."""
+) -> Clearing:
+    """Begin to remove the planned versions of records that are marked, and whatever else lies under their keys."""
     versions: dict[Place, list[str]] = defaultdict(list)
     for plan in planned.values():
         for store, key, version in plan:
             versions[Place(store, key)].append(version)
-    answers = {
-        record.pk: [pool.submit(_clear, place, versions[place]) for place in places[record.pk]]
-        for record in records
+    return {pk: [pool.submit(_clear, place, versions[place]) for place in places[pk]] for pk in planned}
+
+
+def proven(gone: Gone, places: Sequence[Place], clearing: Sequence[Future]) -> Gone:
+    """Wait for the stores, and add to what is gone of one record beside them what was removed and listed absent."""
+    cleared = [answer.result() for answer in clearing]
+    gone.fault = next((fault for _, fault in cleared if fault), gone.fault)
+    gone.evidence |= {
+        "removed": [line for lines, _ in cleared for line in lines],
+        "absent": [[place.store, place.key] for place in places],
+        "proven_at": timezone.now().isoformat(timespec="seconds"),
     }
-    gone = {record.pk: _traces_gone(record) for record in records}
-    for record in records:
-        cleared = [answer.result() for answer in answers[record.pk]]
-        here = gone[record.pk]
-        here.fault = next((fault for _, fault in cleared if fault), here.fault)
-        here.evidence |= {
-            "removed": [line for lines, _ in cleared for line in lines],
-            "absent": [[place.store, place.key] for place in places[record.pk]],
-            "proven_at": timezone.now().isoformat(timespec="seconds"),
-        }
     return gone
 
 
@@ -166,7 +172,8 @@ def _lines(place: Place, versions: Iterable[str]) -> list[list[str]]:
     return [[place.store, place.key, version] for version in versions]
 
 
-def _traces_gone(record: Record) -> Gone:
+def traces_gone(record: Record) -> Gone:
+    """Remove every trace beside the stored copies, and ask each keeper to prove it absent."""
     gone = Gone({"traces": []})
     for keeper in traces.keepers():
         try:

@@ -13,6 +13,7 @@ say is left, so a register is resumed by nothing but asking again.
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import transaction
@@ -31,7 +32,7 @@ from retention.separation import keep_apart, kept_apart
 
 log = logging.getLogger("archive.disposal")
 
-CHUNK = 16
+CHUNK = 8
 """Records marked, and made stubs, in one transaction: well under the 100 ms for which a write may hold SQLite."""
 Stop = Callable[[], bool]
 
@@ -114,52 +115,91 @@ def work(*, actor: Actor, stop: Stop = lambda: False) -> int:
 
 def run(register_id: UUID, *, actor: Actor, stop: Stop = lambda: False) -> int:
     """Go on with one register until nothing can be done now. Returns how many rows became final."""
-    done = 0
     with ThreadPoolExecutor(disposal.WORKERS, thread_name_prefix="disposal") as pool:
-        while not stop():
-            register = Register.objects.select_related(*PERSONS).get(pk=register_id)
-            rows = _next(register)
-            if not rows:
-                break
-            done += _chunk(register, rows, pool, actor)
-    return done + _close(register_id, actor)
+        turn = _Turn(register_id, pool, actor)
+        while not stop() and turn.step():
+            pass
+        turn.settle()
+    return turn.done + _close(register_id, actor)
+
+
+@dataclass
+class _Chunk:
+    """Rows in hand, and what the stores were asked about them."""
+
+    rows: list[RegisterRow]
+    places: dict[UUID, list[disposal.Place]]
+    asked: disposal.Asked = field(default_factory=dict)
+    clearing: disposal.Clearing = field(default_factory=dict)
+    gone: dict[UUID, disposal.Gone] = field(default_factory=dict)
+
+
+class _Turn:
+    """One pass over a register. The stores always have something to do: they look for the next chunk while the
+    database marks this one, and remove this one while it turns the one before into stubs."""
+
+    def __init__(self, register_id: UUID, pool: ThreadPoolExecutor, actor: Actor) -> None:
+        self.register_id, self.pool, self.actor = register_id, pool, actor
+        self.ahead: _Chunk | None = None
+        self.behind: _Chunk | None = None
+        self.done = 0
+
+    def step(self) -> bool:
+        """One chunk further. False when nothing can be done now."""
+        register = Register.objects.select_related(*PERSONS).get(pk=self.register_id)
+        chunk = self.ahead
+        if chunk is None or (register.stopped and chunk.rows[0].state != "removing"):
+            chunk = self._look(register)
+        if chunk is None:
+            return False
+        self.ahead = self._look(register, chunk)
+        if chunk.rows[0].state != "removing":
+            chunk.rows, kept = _mark(register, _removable(chunk), self.actor)
+            self.done += kept
+        plans = {row.record_id: row.evidence.get("plan", ()) for row in chunk.rows}
+        chunk.clearing = disposal.clear(chunk.places, plans, self.pool)
+        chunk.gone = {row.record_id: disposal.traces_gone(row.record) for row in chunk.rows}
+        self.settle()
+        self.behind = chunk
+        return True
+
+    def settle(self) -> None:
+        """Finish what was cleared last."""
+        if self.behind:
+            self.done += _finish(self.register_id, self.behind, self.actor)
+            self.behind = None
+
+    def _look(self, register: Register, *besides: _Chunk) -> _Chunk | None:
+        chunks = [chunk for chunk in (*besides, self.behind) if chunk]
+        rows = _next(register, {row.pk for chunk in chunks for row in chunk.rows})
+        if not rows:
+            return None
+        chunk = _Chunk(rows, disposal.places_of([row.record_id for row in rows]))
+        if rows[0].state != "removing":
+            chunk.asked = disposal.look(chunk.places, self.pool)
+        return chunk
 
 
 PERSONS = ("fonds", "approved_by", "executed_by", "supervisor_one", "supervisor_two")
 
 
-def _next(register: Register) -> list[RegisterRow]:
+def _next(register: Register, in_hand: set[int]) -> list[RegisterRow]:
     """What was marked comes first, also while the execution is stopped."""
     now = timezone.now()
-    rows = register.rows.filter(Q(locked_until=None) | Q(locked_until__lte=now)).select_related(
-        "record__fonds"
-    )
+    rows = register.rows.filter(Q(locked_until=None) | Q(locked_until__lte=now)).exclude(pk__in=in_hand)
+    rows = rows.select_related("record__fonds").order_by("position")
     wanted = ("removing",) if register.stopped else ("removing", "listed", "locked")
-    for state in wanted:
-        if found := list(rows.filter(state=state).order_by("position")[:CHUNK]):
-            return found
-    return []
+    return next((found for state in wanted if (found := list(rows.filter(state=state)[:CHUNK]))), [])
 
 
-def _chunk(register: Register, rows: Sequence[RegisterRow], pool: ThreadPoolExecutor, actor: Actor) -> int:
-    places = disposal.places_of([row.record_id for row in rows])
-    kept = 0
-    if rows[0].state != "removing":
-        rows, kept = _mark(register, _removable(rows, places, pool), actor)
-    plans = {row.record_id: row.evidence.get("plan", ()) for row in rows}
-    gone = disposal.remove([row.record for row in rows], places, plans, pool)
-    return kept + _finish(register, rows, gone, actor)
-
-
-def _removable(rows, places, pool) -> list[RegisterRow]:
+def _removable(chunk: _Chunk) -> list[RegisterRow]:
     """Those that may be destroyed now, with their plan; the others say why not, and until when."""
-    ids = [row.record_id for row in rows]
-    unwritten = set(
-        Copy.objects.filter(object__record_id__in=ids, state__in=["pending", "failed"]).values_list(
-            "object__record_id", flat=True
-        )
+    rows = chunk.rows
+    copies = Copy.objects.filter(
+        object__record__in=[row.record_id for row in rows], state__in=["pending", "failed"]
     )
-    found, free = disposal.survey(places, pool), []
+    unwritten = set(copies.values_list("object__record_id", flat=True))
+    found, free = disposal.found(chunk.asked), []
     for row in rows:
         here = found[row.record_id]
         if row.record_id in unwritten:
@@ -189,11 +229,12 @@ def _mark(register: Register, rows: Sequence[RegisterRow], actor: Actor) -> tupl
         records = destruction.lock([row.record_id for row in rows])
         today, made_on = timezone.localdate(), timezone.localdate(register.made_at)
         facts = listing.facts_of(records, kept_until=made_on, today=today)
+        live = RegisterRow.objects.select_for_update().filter(pk__in=[row.pk for row in rows])
+        live = set(live.filter(state__in=["listed", "locked"]).order_by("pk").values_list("pk", flat=True))
         for row in sorted(rows, key=lambda row: row.record_id):
-            mine = RegisterRow.objects.filter(pk=row.pk, state__in=["listed", "locked"])
-
-            if not mine.exists():  # a hold's message was quicker
+            if row.pk not in live:  # a hold's message was quicker
                 continue
+            mine = RegisterRow.objects.filter(pk=row.pk)
             differs = editions.differences(row, facts[row.record_id])  # holds are among them
             against = destruction.begin(
                 row.record_id, actor=actor, action="record.disposal_begun", data=said, obstacles=differs
@@ -208,20 +249,25 @@ def _mark(register: Register, rows: Sequence[RegisterRow], actor: Actor) -> tupl
     return marked, kept
 
 
-def _finish(
-    register: Register, rows: Sequence[RegisterRow], gone: dict[UUID, disposal.Gone], actor: Actor
-) -> int:
+def _finish(register_id: UUID, chunk: _Chunk, actor: Actor) -> int:
+    """Stubs of those that are proven gone; the others are tried again."""
+    register = Register.objects.select_related(*PERSONS).get(pk=register_id)
     done, said = 0, _said(register)
+    for row in chunk.rows:
+        disposal.proven(chunk.gone[row.record_id], chunk.places[row.record_id], chunk.clearing[row.record_id])
+    whole = {row.record_id: row for row in chunk.rows if not chunk.gone[row.record_id].fault}
+    data = {
+        pk: {**said, "manner": register.manner, "versions": len(chunk.gone[pk].evidence["removed"])}
+        for pk in whole
+    }
     with transaction.atomic():
-        for row in sorted(rows, key=lambda row: row.record_id):
-            here = gone[row.record_id]
-            mine = RegisterRow.objects.filter(pk=row.pk, state="removing")
+        destruction.finish(list(whole), actor=actor, action="record.destroyed", data=data)
+        for row in chunk.rows:
+            here, mine = chunk.gone[row.record_id], RegisterRow.objects.filter(pk=row.pk, state="removing")
             if here.fault:
                 log.warning("register row %s: %s", row.pk, here.fault)
                 mine.update(locked_until=timezone.now() + disposal.AGAIN, fault=here.fault[:300])
                 continue
-            data = {**said, "manner": register.manner, "versions": len(here.evidence["removed"])}
-            destruction.finish(row.record_id, actor=actor, action="record.destroyed", data=data)
             done += mine.update(
                 state="destroyed",
                 destroyed_at=timezone.now(),

@@ -262,7 +262,7 @@ def _take_out_held(register_id: UUID, rows: QuerySet[RegisterRow], actor: Actor)
         with transaction.atomic():
             kept = sum(
                 rows.filter(pk=pk).update(state="kept", left_reason=reason[:300])
-                for pk, reason in held.items()
+                for pk, reason in sorted(held.items())  # in the order in which an execution locks them
             )
             if kept:
                 say(register, "register.rows_kept", actor, count=kept)
