@@ -101,7 +101,9 @@ def test_web_and_worker_killed_during_uploads_lose_nothing_that_was_acknowledged
     assert codes == records == len(packages)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name
+)
 def test_told_to_stop_the_whole_family_stops(archive, number):
     if archive.serving is None:
         archive.serve()
@@ -109,3 +111,15 @@ def test_told_to_stop_the_whole_family_stops(archive, number):
     assert archive.stop(number) == 0
     assert not [name for name, pid in family.items() if alive(pid)]
     assert "Traceback" not in archive.log.read_text()
+
+
+def test_when_the_head_is_killed_nobody_stays_behind_on_its_port(archive):
+    if archive.serving is None:
+        archive.serve()
+    family = wait_for(lambda: len(found := archive.family()) == len(FAMILY) and found, seconds=60)
+    archive.stop(signal.SIGKILL)
+    wait_for(
+        lambda: not [name for name, pid in family.items() if alive(pid)],
+        seconds=60,
+        what=f"still there: {family}",
+    )

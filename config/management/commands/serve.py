@@ -1,9 +1,10 @@
 """The web pages, the worker and the schedule as one small family of processes: for one machine and for the demo.
 
 Bigger sites run gunicorn, `manage.py work` and `manage.py qcluster` under their own supervisor (docs/operations.md).
-When one of the family dies it is started again; when this process is told to stop, all stop.
+When one of the family dies it is started again; when this process is told to stop, or dies itself, all stop.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,6 +14,9 @@ import time
 from config.commands import ArchiveCommand
 
 MOST_RESTARTS, WITHIN_SECONDS = 5, 60
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # SIGHUP: the terminal was closed
+WHEN_PARENT_DIES = 1
+"""PR_SET_PDEATHSIG of Linux."""
 
 
 class Command(ArchiveCommand):
@@ -32,7 +36,7 @@ class Command(ArchiveCommand):
         ]  # fmt: skip
         commands = {"网页": gunicorn, "工作进程": [*manage, "work"], "定时任务": [*manage, "qcluster"]}
         self.stopping = False
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPS:
             signal.signal(number, self.on_signal)
         family = {name: self.start(command) for name, command in commands.items()}
         self.say(f"网页在 http://{bind}/ ，按 Ctrl-C 停止。")
@@ -59,7 +63,9 @@ class Command(ArchiveCommand):
 
     @staticmethod
     def start(command: list[str]) -> subprocess.Popen:
-        return subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(
+            command, start_new_session=True, stdin=subprocess.DEVNULL, preexec_fn=end_with_parent
+        )
 
     @staticmethod
     def end(processes: list[subprocess.Popen]) -> None:
@@ -75,3 +81,9 @@ class Command(ArchiveCommand):
 
     def on_signal(self, *_: object) -> None:
         self.stopping = True
+
+
+def end_with_parent() -> None:
+    """In the child: be told to stop when `serve` is gone without a word, else the next one finds its port taken."""
+    if tell := getattr(ctypes.CDLL(None), "prctl", None):
+        tell(WHEN_PARENT_DIES, signal.SIGTERM)
