@@ -12,7 +12,6 @@ from archive.http import actor_of
 from archive.models import User
 from archive.permissions import Actor
 
-
 FORM_METHODS = ["get", "head", "post", "options"]
 """Django's form views would take PUT for POST."""
 
