@@ -36,7 +36,7 @@ def context(request: HttpRequest) -> dict:
     if not getattr(request, "user", None) or not request.user.is_authenticated:
         return {"product": PRODUCT}
     actor = actor_of(request)
-    todos = waiting_for(actor)
+    todos = waiting(request)
     fonds = sorted({grant.fonds for _, grant in actor.grants if grant})
     return {
         "product": PRODUCT,
@@ -91,6 +91,13 @@ def menu(request: HttpRequest, actor) -> list[Group]:
         current = current or (url != "/" and request.path.startswith(url))
         groups.setdefault(group, []).append(Entry(label, url, current))
     return [Group(label, items) for label, items in groups.items()]
+
+
+def waiting(request: HttpRequest) -> list[Todo]:
+    """What waits for whoever asks: looked up once a request, for the page and for the count in the menu."""
+    if not hasattr(request, "_archive_todos"):
+        request._archive_todos = waiting_for(actor_of(request))
+    return request._archive_todos
 
 
 def waiting_for(actor) -> list[Todo]:

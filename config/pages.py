@@ -25,7 +25,7 @@ WATCHERS = ("manager", "sysadmin")
 def home(request: HttpRequest) -> HttpResponse:
     """待办 first; below what was archived lately in the reader's scope."""
     actor = actor_of(request)
-    todos = navigation.waiting_for(actor)
+    todos = navigation.waiting(request)
     context = {
         "todos": todos,
         "sentence": _sentence(actor, sum(todo.count for todo in todos)),

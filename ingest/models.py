@@ -5,7 +5,7 @@ personal values with it. Rows hold what lists and decisions need, masked.
 """
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from archive import terms
 from archive.identifiers import new_id
@@ -49,10 +49,15 @@ class SubmissionQuerySet(models.QuerySet):
         return self.filter(state__in=states.OPEN, attempts__gte=MOST_ATTEMPTS)
 
     def to_sample(self, actor: Actor) -> "SubmissionQuerySet":
-        """Of the daily sample what nobody has looked at and this actor may both judge and read."""
-        readable = Record.objects.visible_to(actor.scope("record.read"))
-        rows = self.visible_to(actor, "submission.sample").filter(state="archived", record__in=readable)
-        return rows.filter(sampled_on__isnull=False, sample_seen_at=None)
+        """Of the daily sample what nobody has looked at and this actor may both judge and read.
+
+        The cost must follow the sample and not the archive: what is sampled is found first, by its own index, and
+        only its records are asked.
+        """
+        sampled = Submission.objects.filter(sampled_on__isnull=False, sample_seen_at=None).values("pk")
+        readable = Record.objects.visible_to(actor.scope("record.read")).filter(pk=OuterRef("record"))
+        rows = self.visible_to(actor, "submission.sample").filter(pk__in=sampled)
+        return rows.filter(Exists(readable)).exclude(state="filed")
 
 
 def _left_to_a_person(*checks: str) -> models.QuerySet:

@@ -51,7 +51,7 @@ MUTANTS = [
     m("recheck-after-search-skipped", "a stale index shows what has left the reader's scope",
       "search/access.py", "Record.objects.visible_to(scope)\n", "Record.objects.all()\n", f"{OUTBOX}::test_a_record_that_left_a_readers_scope_is_not_shown_though_the_index_still_has_it"),
     m("gate-open", "a record's address opens it for anybody who may read something",
-      "archive/records.py", 'Record.objects.visible_to(actor.scope("record.read"))\n', "Record.objects.all()\n", f"{PAGE}::test_a_record_of_another_department_is_not_found_and_tells_nothing"),
+      "archive/records.py", '(\n        Record.objects.visible_to(actor.scope("record.read"))\n        .select_related("fonds", "department")', "(\n        Record.objects.all()\n        .select_related('fonds', 'department')", f"{PAGE}::test_a_record_of_another_department_is_not_found_and_tells_nothing"),
     m("download-right-unasked", "whoever may look may take the original away",
       "search/viewing.py", 'records.get_for(actor, record, "record.download")', 'records.get_for(actor, record, "record.read")', f"{VIEWER}::test_an_original_is_given_unchanged_to_whoever_may_and_refused_with_the_reason_to_others"),
     m("number-without-purpose", "identity numbers are shown to whoever opens the page",

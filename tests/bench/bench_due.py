@@ -27,8 +27,6 @@ def main(sizes: list[int]) -> None:
     for size in sorted(sizes):
         holdings.records_only(size - held, start=held, due=DUE if not held else 0)
         held = size
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
         costs = []
         for _ in range(5):
             with place.Cost() as cost:

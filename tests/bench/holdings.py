@@ -46,6 +46,8 @@ def fonds(code: str = "D019") -> tuple[Fonds, list[Department]]:
 
 
 def a_user(username: str, role: str, of: Fonds, departments: list[Department] | None = None) -> User:
+    if found := User.objects.filter(username=username).first():
+        return found
     user = User.objects.create_user(username, password=None, name=username)
     only = None if departments is None else [one.pk for one in departments]
     Assignment.objects.create(user=user, role=role, fonds=of, departments=only, security=2)
@@ -103,18 +105,21 @@ def fill(count: int) -> list[UUID]:
     from search.engine import engine
 
     of, departments = fonds()
+    people = {
+        one.pk: a_user(f"clerk{number}", "clerk", of, [one]).pk for number, one in enumerate(departments)
+    }
     dice, ids = random.Random(7), []
     engine().ensure()
     for start in range(0, count, BATCH):
         batch = [
-            _whole(dice, of, departments, number)
+            _whole(dice, of, departments, people, number)
             for number in range(start + 1, min(start + BATCH, count) + 1)
         ]
         Record.objects.bulk_create(part[0] for part in batch)
         for model, at in ((RecordParty, 1), (DigitalObject, 2), (ObjectText, 3), (Copy, 4), (Event, 5)):
             model.objects.bulk_create(row for part in batch for row in part[at])
         submissions = [part[6] for part in batch]
-        Submission.objects.bulk_create(submissions)
+        Submission.objects.bulk_create([*submissions, *(_returned(one) for one in submissions[::100])])
         FindingRow.objects.bulk_create(_finding(one) for one in submissions[::10])
         _index([part[0] for part in batch])
         ids += [part[0].pk for part in batch]
@@ -123,7 +128,7 @@ def fill(count: int) -> list[UUID]:
     return ids
 
 
-def _whole(dice: random.Random, of: Fonds, departments: list[Department], number: int) -> tuple:
+def _whole(dice, of: Fonds, departments: list[Department], people: dict, number: int) -> tuple:
     formed_on = date(2009, 1, 1) + timedelta(days=dice.randrange(5800))
     record = a_record(dice, of, departments, number, formed_on, dice.choice(("10", "50", "100", "100")))
     parties = []
@@ -176,10 +181,20 @@ def _whole(dice: random.Random, of: Fonds, departments: list[Department], number
     submission = Submission(
         id=new_id(), channel="cli", arrived_as=f"{record.business_no}.zip", received_at=record.archived_at, blob="", blob_bytes=80_000,
         blob_sha256=digest, blob_sm3=digest, source=record.source, item=record.item, business_no=record.business_no,
-        fonds=of, department_name=record.department.name, title=record.title, handled_on=formed_on, state="archived",
+        received_by_id=people[record.department_id], fonds=of, department_name=record.department.name, title=record.title, handled_on=formed_on, state="archived",
         examined_at=record.archived_at, record=record,
     )  # fmt: skip
     return record, parties, objects, texts, copies, events, submission
+
+
+def _returned(like: Submission) -> Submission:
+    """One in a hundred more came back and has not been handed in again."""
+    return Submission(
+        id=new_id(), channel="web", arrived_as="r.zip", received_at=like.received_at, received_by_id=like.received_by_id, blob="b",
+        blob_bytes=1, blob_sha256="", blob_sm3="", source=like.source, item=like.item, business_no=f"R{like.business_no}",
+        fonds=like.fonds, department_name=like.department_name, title=like.title, state="returned", reason="缺少材料。",
+        examined_at=like.received_at,
+    )  # fmt: skip
 
 
 def _finding(submission: Submission) -> FindingRow:

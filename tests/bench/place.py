@@ -17,10 +17,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def fresh() -> Path:
-    """A new data folder, in the environment of this process and of its children; gone at exit."""
-    folder = Path(tempfile.mkdtemp(prefix="archive-bench-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def fresh(keep: Path | None = None) -> Path:
+    """A new data folder, in the environment of this process and of its children; gone at exit. Or one that is kept."""
+    folder = keep.resolve() if keep else Path(tempfile.mkdtemp(prefix="archive-bench-"))
+    folder.mkdir(exist_ok=True)
+    if not keep:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in [name for name in os.environ if name.startswith(("ARCHIVE_", "S3_", "DATABASE_", "CLAMD_"))]:
         del os.environ[name]
     os.environ["ARCHIVE_DATA"] = str(folder / "data")
