@@ -153,7 +153,9 @@ def page_asked(text: str, last: int) -> int:
     return max(1, min(number, last))
 
 
-def attachment(stream: Any, name: str, *, mime: str, size: int | None = None, inline: bool = False) -> FileResponse:
+def attachment(
+    stream: Any, name: str, *, mime: str, size: int | None = None, inline: bool = False
+) -> FileResponse:
     """A file as a download. Never opened by the browser as a page of ours: sandboxed, typed, not sniffed."""
     response = FileResponse(stream, content_type=mime if inline else "application/octet-stream")
     response["Content-Disposition"] = content_disposition_header(not inline, file_name(name))

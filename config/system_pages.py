@@ -186,7 +186,9 @@ def _damaged(actor: Actor):
     rows = Copy.objects.filter(state="damaged")
     if actor.roles.isdisjoint({"sysadmin", "auditor"}):
         rows = rows.filter(object__record__in=Record.objects.visible_to(actor.scope("record.read")))
-    return rows.select_related("object__record__fonds").prefetch_related("damages").order_by("checked_at", "id")
+    return (
+        rows.select_related("object__record__fonds").prefetch_related("damages").order_by("checked_at", "id")
+    )
 
 
 def _damage(copy: Copy, actor: Actor) -> dict[str, Any]:
