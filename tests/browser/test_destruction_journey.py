@@ -6,14 +6,12 @@ about fails the test.
 """
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from config.demonstration import light
 from config.demonstration.staff import PASSWORD
 from tests.living import Living
 from tests.look.camera import OFFICE, Camera, find_browser
+from tests.visitor import Visitor
 
 pytestmark = [
     pytest.mark.browser,
@@ -32,81 +30,24 @@ def archive(tmp_path_factory):
 @pytest.fixture
 def visitor(archive):
     with Camera(OFFICE) as camera:
-        yield Visitor(camera, archive.base)
+        yield Visitor(camera, archive.base, PASSWORD)
         assert camera.complaints == []
 
 
-class Visitor:
-    """Whoever sits at the browser; `is_now` changes the person."""
-
-    def __init__(self, camera: Camera, base: str) -> None:
-        self.camera, self.driver, self.base = camera, camera.driver, base
-
-    def is_now(self, username: str) -> None:
-        self.driver.delete_all_cookies()
-        self.camera.sign_in(self.base + "/sign-in/", username, PASSWORD)
-
-    def until(self, condition, what: str):
-        waiting = WebDriverWait(self.driver, 60, 0.1, ignored_exceptions=[StaleElementReferenceException])
-        try:
-            return waiting.until(lambda _: condition())
-        except Exception as fault:
-            text = self.driver.find_element(By.TAG_NAME, "body").text
-            raise AssertionError(f"not seen: {what}, at {self.driver.current_url}\n{text}") from fault
-
-    def sees(self, words: str) -> None:
-        self.until(lambda: words in self.driver.find_element(By.TAG_NAME, "main").text, words)
-
-    def one(self, selector: str):
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def click(self, words: str) -> None:
-        """The link or button that says this, and is shown."""
-        path = f"//*[self::a or self::button][contains(normalize-space(.), '{words}')]"
-
-        def shown():
-            return next((e for e in self.driver.find_elements(By.XPATH, path) if e.is_displayed()), None)
-
-        self.until(shown, f"“{words}” to click").click()
-
-    def todo(self, words: str) -> None:
-        """From the 待办 list to where it is done."""
-        self.camera.open(self.base + "/")
-        self.click(words)
-
-    def fill(self, **fields: str) -> None:
-        for name, value in fields.items():
-            field = self.one(f"[name={name}]")
-            if field.get_attribute("type") == "date":
-                self.driver.execute_script("arguments[0].value = arguments[1]", field, value)
-            elif field.tag_name == "select":
-                option = next(o for o in field.find_elements(By.TAG_NAME, "option") if value in o.text)
-                option.click()
-            else:
-                if field.get_attribute("type") != "file":
-                    field.clear()
-                field.send_keys(value)
-
-    def sign(self, dialog: str) -> None:
-        """The password in the open dialog, and its button."""
-        self.until(lambda: self.one(f"#{dialog}").is_displayed(), dialog)
-        self.one(f"#{dialog} [name=password]").send_keys(PASSWORD)
-        self.one(f"#{dialog} footer [type=submit]").click()
-
-    def speak(self) -> None:
-        """Open the record that is asked about, come back and sign the opinion."""
-        self.todo(TITLE)
-        self.click("发表意见")
-        self.sees("至少要 1 件")
-        here = self.driver.current_url
-        self.one(".aside table a").click()
-        self.sees("社会保险登记证年检")
-        self.camera.open(here)
-        self.sees("已打开 1 件，够了")
-        self.one("[name=result][value=destroy]").click()
-        self.fill(reason="已无查考价值", password=PASSWORD)
-        self.click("签署意见")
-        self.sees(TITLE)
+def speak(visitor: Visitor) -> None:
+    """Open the record that is asked about, come back and sign the opinion."""
+    visitor.todo(TITLE)
+    visitor.click("发表意见")
+    visitor.sees("至少要 1 件")
+    here = visitor.driver.current_url
+    visitor.one(".aside table a").click()
+    visitor.sees("社会保险登记证年检")
+    visitor.camera.open(here)
+    visitor.sees("已打开 1 件，够了")
+    visitor.one("[name=result][value=destroy]").click()
+    visitor.fill(reason="已无查考价值", password=PASSWORD)
+    visitor.click("签署意见")
+    visitor.sees(TITLE)
 
 
 def test_a_due_record_goes_the_whole_way_until_only_its_stub_is_left(visitor, tmp_path):
@@ -122,11 +63,11 @@ def test_a_due_record_goes_the_whole_way_until_only_its_stub_is_left(visitor, tm
     visitor.fill(title=TITLE)
     visitor.click("提交鉴定 1 件")
     visitor.sees("4 名成员中 0 名已发表")
-    visitor.speak()
+    speak(visitor)
 
     for member in ("yewu", "fuzhuren"):
         visitor.is_now(member)
-        visitor.speak()
+        speak(visitor)
 
     visitor.is_now("dangan")
     visitor.camera.open(visitor.base + "/retention/appraisals/")

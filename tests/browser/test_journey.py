@@ -10,14 +10,13 @@ from io import BytesIO
 
 import pytest
 from PIL import Image, ImageChops
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests import factories
 from tests.living import PASSWORD, Living
 from tests.look.camera import OFFICE, Camera, find_browser
+from tests.visitor import Visitor
 
 pytestmark = [
     pytest.mark.browser,
@@ -38,64 +37,8 @@ def archive(tmp_path_factory):
 @pytest.fixture
 def visitor(archive):
     with Camera(OFFICE) as camera:
-        yield Visitor(camera, archive.base)
+        yield Visitor(camera, archive.base, PASSWORD)
         assert camera.complaints == []
-
-
-class Visitor:
-    """Somebody at the browser."""
-
-    def __init__(self, camera: Camera, base: str) -> None:
-        self.camera, self.driver, self.base = camera, camera.driver, base
-
-    def sign_in(self) -> None:
-        self.camera.sign_in(self.base + "/sign-in/", "zhou", PASSWORD)
-
-    def go(self, label: str) -> None:
-        """By the menu."""
-        self.driver.find_element(By.CSS_SELECTOR, "#menu").find_element(By.PARTIAL_LINK_TEXT, label).click()
-        self.until(lambda: self.has("h1", label), f"the page {label}")
-
-    def until(self, condition, what: str):
-        """The first true answer. An element that the page just replaced is looked for again."""
-        waiting = WebDriverWait(self.driver, 60, 0.1, ignored_exceptions=[StaleElementReferenceException])
-        try:
-            answer = waiting.until(lambda _: condition())
-        except Exception as fault:
-            raise AssertionError(f"not seen: {what}\n{self.text()}") from fault
-        self.camera.listen(self.driver.current_url)
-        return answer
-
-    def all(self, selector: str) -> list:
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
-
-    def one(self, selector: str):
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def has(self, selector: str, words: str) -> bool:
-        return any(words in found.text for found in self.all(selector))
-
-    def text(self) -> str:
-        return self.one("body").text
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.driver.switch_to.active_element.send_keys(key)
-
-    def find(self, words: str) -> None:
-        """By the search box of the top bar, from wherever one is."""
-        self.one("h1").click()
-        self.press("/")
-        self.press(Keys.CONTROL + "a")
-        self.press(words, Keys.ENTER)
-
-    def hand_in(self, path) -> None:
-        self.one("#upload-files").send_keys(str(path))
-
-    def sign_out(self) -> None:
-        self.one("details.person summary").click()
-        self.one("details.person form button").click()
-        self.until(lambda: self.all("input[name=password]"), "the sign-in page")
 
 
 WATCH = """
@@ -113,12 +56,12 @@ def test_a_package_is_handed_in_archived_found_by_name_and_number_and_read_for_a
     declared = factories.a_submission()
     package = factories.a_bag(tmp_path, declared, {"data/identity.jpg": a_photograph()}, zip=True)
     name, number = declared["persons"][0]["name"], declared["persons"][0]["id_no"]
-    visitor.sign_in()
+    visitor.is_now("zhou")
 
     visitor.go("移交信息包")
     visitor.driver.execute_script(WATCH)
     slow_line(visitor.driver, SLOW_BYTES_PER_SECOND)
-    visitor.hand_in(package)
+    visitor.one("#upload-files").send_keys(str(package))
     visitor.until(lambda: visitor.has("[data-upload-list]", "已接收"), "the file is received")
     assert visitor.driver.execute_script("return window.seenProgress.length") > 0, (
         "progress was shown on the way"
@@ -148,7 +91,7 @@ def test_a_package_is_handed_in_archived_found_by_name_and_number_and_read_for_a
     visitor.until(lambda: visitor.has("h2", "当事人"), "the record page")
     assert number not in visitor.driver.page_source
     visitor.one("#purpose").send_keys(f"{name}本人窗口核实参保时间", Keys.ENTER)
-    visitor.until(lambda: number in visitor.text(), "the number is shown for a purpose")
+    visitor.until(lambda: number in visitor.one("body").text, "the number is shown for a purpose")
     assert visitor.has(".purpose-bar", "本人窗口核实参保时间")
 
     visitor.driver.find_element(By.LINK_TEXT, declared["materials"][0]["name"]).click()
@@ -181,15 +124,16 @@ def test_a_package_is_handed_in_archived_found_by_name_and_number_and_read_for_a
 
 
 def test_a_package_that_comes_back_says_why_and_how_to_hand_it_in_again(visitor, tmp_path):
-    visitor.sign_in()
+    visitor.is_now("zhou")
     visitor.go("移交信息包")
-    visitor.hand_in(factories.a_hostile_bag(tmp_path, "missing-material", zip=True))
+    package = factories.a_hostile_bag(tmp_path, "missing-material", zip=True)
+    visitor.one("#upload-files").send_keys(str(package))
     visitor.until(lambda: visitor.has("#underway .chip", "退回"), "the package is returned")
     row = visitor.driver.find_element(By.XPATH, "//*[@id='underway']//tr[.//*[contains(text(),'退回')]]")
     row.find_element(By.CSS_SELECTOR, "a[data-open]").click()
     visitor.until(lambda: visitor.has("#content", "怎样重新移交"), "the page of the package")
     assert visitor.has("#content", "身份证明材料"), "the material that is missing is named"
-    assert "revision 改为 2" in visitor.text()
+    assert "revision 改为 2" in visitor.one("body").text
     visitor.sign_out()
 
 
