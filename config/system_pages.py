@@ -157,7 +157,9 @@ def fixity(request: HttpRequest) -> HttpResponse:
 
 def _checked() -> list[dict[str, Any]]:
     stored = Copy.objects.filter(state__in=["stored", "damaged"])
-    oldest = stored.order_by("checked_at", "id").values_list("checked_at", flat=True).first()
+    # Said as what they are not, so that the database walks the index of times instead of sorting all copies.
+    known = Copy.objects.exclude(state__in=["pending", "failed", "removed"]).exclude(checked_at=None)
+    oldest = known.order_by("checked_at", "id").values_list("checked_at", flat=True).first()
     never = len(stored.filter(checked_at=None).values("pk")[:COUNT_TO])
     return [
         {"label": "最久未核验", "value": moment(oldest) if oldest else "—"},
