@@ -86,3 +86,11 @@ def test_home_costs_the_same_for_one_record_and_for_ten():
     for _ in range(12):
         filed.a_record()
     assert queries(client, "/") == few <= 30
+
+
+def test_the_number_in_the_menu_is_remembered_a_short_while_and_fresh_at_home(settings):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    client = reader("manager", "archivist")
+    first, remembered = queries(client, "/password/"), queries(client, "/password/")
+    assert remembered < first
+    assert queries(client, "/") > remembered
