@@ -1,7 +1,7 @@
 """Somebody at a real browser, before a Living archive. Nothing waits for a time: each step waits until the page shows
 what it has to show; what does not come is told with all that stood there instead."""
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -25,8 +25,8 @@ class Visitor:
         self.until(lambda: self.all("input[name=password]"), "the sign-in page")
 
     def until(self, condition, what: str):
-        """The first true answer. An element that the page has just replaced is looked for again."""
-        waiting = WebDriverWait(self.driver, 60, 0.1, ignored_exceptions=[StaleElementReferenceException])
+        """The first true answer. What the browser cannot tell while a page gives way to the next is asked again."""
+        waiting = WebDriverWait(self.driver, 60, 0.1, ignored_exceptions=[WebDriverException])
         try:
             answer = waiting.until(lambda _: condition())
         except Exception as fault:
