@@ -32,4 +32,6 @@ if EMBEDDED:
         _database["TEST"] = {"NAME": str(_folder / f"test-{_alias}.sqlite3")}
         _options = _database["OPTIONS"]
         _options["init_command"] = _options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}  # costs are counted unremembered
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+}  # costs are counted unremembered
