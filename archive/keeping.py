@@ -10,7 +10,6 @@ Contract, so that a kill at any point does no harm:
 
 import hashlib
 import io
-from collections.abc import Callable
 from datetime import timedelta
 from typing import BinaryIO
 from uuid import UUID
@@ -19,17 +18,13 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from archive import audit, changes, manifests, privacy, records, stores
-from archive.errors import NotConfigured, StorageFailed
+from archive import audit, changes, copying, manifests, records, stores
+from archive.copying import Source
+from archive.errors import StorageFailed
 from archive.identifiers import new_id
 from archive.models import Block, Copy, DigitalObject, Record
 from archive.permissions import Actor
-from archive.storage import Store, StoredObject
 
-Source = Callable[[DigitalObject], BinaryIO]
-"""Opens the staged bytes of an object. Raises StorageFailed(kind="missing") when there are none."""
-
-CHUNK = 1024 * 1024
 UNWRITTEN = ("pending", "failed")
 
 
@@ -62,7 +57,7 @@ def keep(record_id: UUID, source: Source, *, actor: Actor) -> bool:
     done, faults = [], []
     for copy in todo:
         try:
-            done.append((copy, *_write(copy, record, lock, content)))
+            done.append((copy, *copying.write(copy, record, lock, content)))
         except StorageFailed as fault:
             faults.append((copy, str(fault)))
     return _book(record, done, faults, actor=actor)
@@ -98,75 +93,6 @@ def _ensure_manifest(record: Record) -> bytes | None:
             Copy(object=item, store=name, key=key) for name in sorted(filter(None, names))
         )
     return content
-
-
-def _write(copy: Copy, record: Record, lock, content: Source) -> tuple[StoredObject, str, int, str]:
-    """Put one copy and read it back. Returns (stored, sha256 and size of the stored bytes, key id)."""
-    store = stores.configured().get(copy.store)
-    if store is None:
-        raise StorageFailed(store=copy.store, kind="missing", reason="这个存储不在当前配置中。")
-    item = copy.object
-    if copy.attempts > 0 and (adopted := _adopt(store, copy, lock)):
-        return adopted
-    with content(item) as stream:
-        size, digest, cipher = item.bytes, item.sha256, ""
-        if copy.cipher:
-            ring = privacy.key_ring()
-            sealed = ring.encrypt(stream.read())
-            size, digest, cipher = len(sealed), hashlib.sha256(sealed).hexdigest(), ring.current
-            stream = io.BytesIO(sealed)
-        stored = store.put(
-            copy.key,
-            stream,
-            size=size,
-            sha256=digest,
-            content_type="application/octet-stream" if cipher else item.mime or "application/octet-stream",
-            lock_until=lock,
-            metadata={"record": str(record.id), "sm3": item.sm3, "role": item.role},
-        )
-    _read_back(store, stored, digest, size)
-    return stored, digest, size, cipher
-
-
-def _adopt(store: Store, copy: Copy, lock) -> tuple[StoredObject, str, int, str] | None:
-    """The version an interrupted attempt left, when it is whole and locked as it should be. A damaged one is passed
-    over: a good one is then written beside it."""
-    for version in store.versions(copy.key):
-        if version.marker:
-            continue
-        try:
-            return _whole(store, copy, version.version, lock)
-        except (StorageFailed, NotConfigured):
-            continue
-    return None
-
-
-def _whole(store: Store, copy: Copy, version: str, lock) -> tuple[StoredObject, str, int, str]:
-    """This version, proven and locked. Raises StorageFailed, or NotConfigured for cipher text that does not open."""
-    stored, item = store.head(copy.key, version), copy.object
-    digest, size, cipher = item.sha256, item.bytes, ""
-    if copy.cipher:
-        with store.open(copy.key, version) as stream:
-            sealed = stream.read()
-        if hashlib.sha256(privacy.key_ring().decrypt(sealed)).hexdigest() != item.sha256:
-            raise StorageFailed(store=store.name, kind="changed", reason="先前写入的不是这份文件。")
-        digest, size = hashlib.sha256(sealed).hexdigest(), len(sealed)
-        cipher = sealed.partition(b"\0")[0].decode()
-    else:
-        _read_back(store, stored, digest, size)
-    if lock is not None and (stored.lock_until is None or stored.lock_until < lock):
-        stored = store.extend_lock(copy.key, version, lock)
-    return stored, digest, size, cipher
-
-
-def _read_back(store: Store, stored: StoredObject, sha256: str, size: int) -> None:
-    digest, count = hashlib.sha256(), 0
-    with store.open(stored.key, stored.version) as stream:
-        while block := stream.read(CHUNK):
-            digest.update(block)
-            count += len(block)
-    if count != size or digest.hexdigest() != sha256:
-        raise StorageFailed(store=store.name, kind="changed", reason="写入后回读，内容与写入的不同。")
 
 
 def _book(record: Record, done: list, faults: list, *, actor: Actor) -> bool:

@@ -27,7 +27,7 @@ COPY_MOVES = {
     "pending": {"stored", "failed", "removed"},
     "failed": {"pending", "stored", "removed"},
     "stored": {"damaged", "removed"},
-    "damaged": {"stored", "removed"},
+    "damaged": {"stored", "pending", "removed"},  # pending: to be written again from a good copy
     "removed": set(),
 }
 

@@ -64,6 +64,12 @@ RULES: list[Rule] = [
     kept("archive_fixityrun"),
     kept("archive_retentionclass"),
     *append_only("archive_paper"),
+    kept("archive_quarantinedversion"),
+    kept("archive_objectkey"),
+    Rule("archive_objectkey", "UPDATE", "a destroyed key stays destroyed", "OLD.\"wrapped\" = '' AND NEW.\"wrapped\" <> ''"),
+    kept("archive_lockmodechange"),
+    fixed("archive_lockmodechange", "fonds_id", "reason", "asked_at", "asked_by_id", "confirm_from"),
+    Rule("archive_lockmodechange", "UPDATE", "what is confirmed stays", 'OLD."confirmed_at" IS NOT NULL AND NEW."confirmed_at" IS NULL'),
     kept("archive_fonds"),
     kept("archive_department"),
 ]  # fmt: skip

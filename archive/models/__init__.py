@@ -1,13 +1,37 @@
 """Fields, constraints, queryset methods and derived values. What changes them stands in the verbs."""
 
-from .holdings import Counter, Department, Determination, Fonds, Paper, RetentionClass, SourceSystem
+from .holdings import (
+    CatalogueSnapshot,
+    Counter,
+    Department,
+    Determination,
+    Fonds,
+    LockModeChange,
+    Paper,
+    RetentionClass,
+    SourceSystem,
+)
 from .journal import Access, ChainHead, Change, Event, Seal
-from .objects import Block, Copy, Damage, DigitalObject, FixityRun, ObjectText, Record, Relation
+from .objects import (
+    Block,
+    Copy,
+    Damage,
+    DigitalObject,
+    FixityRun,
+    MadeContent,
+    ObjectKey,
+    ObjectText,
+    QuarantinedVersion,
+    Record,
+    Relation,
+)
 from .parties import RecordParty
 from .people import Assignment, User
+from .upkeep import Backup, StoreReading
 
 __all__ = [
-    "Access", "Assignment", "Block", "ChainHead", "Change", "Copy", "Counter", "Damage", "Department",
-    "Determination", "DigitalObject", "Event", "FixityRun", "Fonds", "ObjectText", "Paper", "Record", "RecordParty",
-    "Relation", "RetentionClass", "Seal", "SourceSystem", "User",
+    "Access", "Assignment", "Backup", "Block", "CatalogueSnapshot", "ChainHead", "Change", "Copy", "Counter", "Damage",
+    "Department", "Determination", "DigitalObject", "Event", "FixityRun", "Fonds", "LockModeChange", "MadeContent",
+    "ObjectKey", "ObjectText", "Paper", "QuarantinedVersion", "Record", "RecordParty", "Relation", "RetentionClass",
+    "Seal", "SourceSystem", "StoreReading", "User",
 ]  # fmt: skip

@@ -13,6 +13,8 @@ class Fonds(models.Model):
     name = models.CharField("全宗名称", max_length=120)
     scheme = models.CharField("分类方案", max_length=20, choices=list(terms.SCHEMES.items()), default="stage")
     created_at = models.DateTimeField(auto_now_add=True)
+    store_names = models.JSONField("存储", default=list)  # names from ARCHIVE_STORES; empty = all of them
+    encrypted = models.BooleanField("加密存放", default=False)  # what is filed from now on
 
     class Meta:
         verbose_name = verbose_name_plural = "全宗"
@@ -40,6 +42,65 @@ class Department(models.Model):
 
     def __str__(self) -> str:
         return f"{self.fonds.code} {self.name}"
+
+
+class LockModeChange(models.Model):
+    """改为 COMPLIANCE 锁定: asked by one person, may be withdrawn while the window runs, confirmed by another after it.
+    From then on nobody, not even the owner of the store, can delete a locked object before its day."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    fonds = models.ForeignKey(Fonds, models.PROTECT, related_name="lock_changes")
+    reason = models.CharField("理由", max_length=300)
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey("archive.User", models.PROTECT, related_name="+")
+    asked_by_name = models.CharField(max_length=60)
+    confirm_from = models.DateField("可确认日")
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey("archive.User", models.PROTECT, related_name="+", null=True)
+    confirmed_by_name = models.CharField(max_length=60, blank=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by_name = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "锁定方式变更"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["fonds"],
+                condition=models.Q(withdrawn_at__isnull=True),
+                name="one_lock_mode_change_per_fonds",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(confirmed_by__isnull=True) | ~models.Q(confirmed_by=models.F("asked_by")),
+                name="lock_mode_change_takes_two_persons",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(confirmed_at__isnull=True) | models.Q(withdrawn_at__isnull=True),
+                name="confirmed_lock_mode_stays",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.fonds_id} COMPLIANCE"
+
+
+class CatalogueSnapshot(models.Model):
+    """目录快照: the rows of one fonds (or, without a fonds, of the site) as one sealed file in every store, so that the
+    catalogue can be rebuilt from storage alone. `copies`: [{"store", "key", "version"}]."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    fonds = models.ForeignKey(Fonds, models.PROTECT, related_name="snapshots", null=True)
+    taken_at = models.DateTimeField()
+    rows = models.PositiveIntegerField()
+    bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    copies = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "目录快照"
+        indexes = [models.Index(fields=["fonds", "-taken_at"], name="snapshot_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.fonds_id} {self.taken_at:%Y-%m-%d %H:%M}"
 
 
 class SourceSystem(models.Model):

@@ -168,7 +168,13 @@ class Block(models.Model):
 class DigitalObject(models.Model):
     """电子文件: one file of a record, or the report, declaration and manifest that lie beside it."""
 
-    ROLES = {"original": "原件", "submission": "移交说明", "report": "检测报告", "manifest": "元数据清单"}
+    ROLES = {
+        "original": "原件",
+        "submission": "移交说明",
+        "report": "检测报告",
+        "manifest": "元数据清单",
+        "eep": "EEP 元数据",
+    }
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     record = models.ForeignKey(Record, models.PROTECT, related_name="digital_objects")
@@ -189,6 +195,7 @@ class DigitalObject(models.Model):
     is_sealed = models.BooleanField("加盖印章", default=False)
     is_signed = models.BooleanField("有签名", default=False)
     copies_declared = models.PositiveIntegerField("份数", default=1)
+    encrypted = models.BooleanField("加密存放", default=False)  # by the data key of its ObjectKey
 
     class Meta:
         verbose_name = verbose_name_plural = "电子文件"
@@ -238,10 +245,66 @@ class Copy(models.Model):
             # Whole indexes: SQLite does not use one whose condition is an IN over bound values.
             models.Index(fields=["state", "try_after", "id"], name="copy_to_write"),
             models.Index(fields=["checked_at", "id"], name="copy_fixity_due"),
+            models.Index(fields=["lock_until", "id"], name="copy_lock_due"),
         ]
 
     def __str__(self) -> str:
         return f"{self.store} {self.key}"
+
+
+class QuarantinedVersion(models.Model):
+    """隔离的受损版本: a damaged version that lies locked in its store under the key of its copy while a good one has
+    taken its place. Nobody reads it; destruction removes it with the others."""
+
+    copy = models.ForeignKey(Copy, models.PROTECT, related_name="quarantined")
+    version = models.CharField(max_length=120)
+    fault = models.CharField(max_length=300)
+    ordered_at = models.DateTimeField()
+    ordered_by_name = models.CharField(max_length=60)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "隔离的受损版本"
+
+    def __str__(self) -> str:
+        return f"{self.copy_id} {self.version}"
+
+
+class ObjectKey(models.Model):
+    """One data key, wrapped by a key-encryption key (`kek` names it). The same wrapped key lies in the key store.
+    Destroying it (wrapped = "") makes every encrypted copy unreadable, also those in backups of the bytes."""
+
+    object = models.OneToOneField(DigitalObject, models.PROTECT, primary_key=True, related_name="data_key")
+    kek = models.CharField(max_length=60)
+    wrapped = models.CharField(max_length=200, blank=True)
+    made_at = models.DateTimeField()
+    destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "数据密钥"
+        indexes = [models.Index(fields=["kek", "object"], name="object_key_to_rotate")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(wrapped="", destroyed_at__isnull=False)
+                | (~models.Q(wrapped="") & models.Q(destroyed_at__isnull=True)),
+                name="destroyed_key_is_gone",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.object_id} {self.kek}"
+
+
+class MadeContent(models.Model):
+    """The bytes of an object that the archive itself made (a manifest), until every copy of it is stored."""
+
+    object = models.OneToOneField(DigitalObject, models.PROTECT, primary_key=True, related_name="made")
+    content = models.BinaryField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "待写内容"
+
+    def __str__(self) -> str:
+        return str(self.object_id)
 
 
 class ObjectText(models.Model):

@@ -16,7 +16,7 @@ LEGAL = {
     "copy": {
         ("pending", "stored"), ("pending", "failed"), ("pending", "removed"), ("failed", "pending"),
         ("failed", "stored"), ("failed", "removed"), ("stored", "damaged"), ("stored", "removed"),
-        ("damaged", "stored"), ("damaged", "removed"),
+        ("damaged", "stored"), ("damaged", "pending"), ("damaged", "removed"),
     },
     "submission": {
         ("received", "returned"), ("received", "waiting"), ("received", "accepted"), ("received", "refused"),
