@@ -17,7 +17,10 @@ from archive.models import (
     DigitalObject,
     Event,
     FixityRun,
+    LockModeChange,
+    ObjectKey,
     Paper,
+    QuarantinedVersion,
     Record,
     RecordParty,
     Relation,
@@ -66,7 +69,20 @@ def everything(stores, actor):
         bytes=1,
     )
     run = FixityRun.objects.create(started_at=now, extent="all")
-    Damage.objects.create(run=run, copy=Copy.objects.first(), fault="missing", found_at=now)
+    copy = Copy.objects.first()
+    Damage.objects.create(run=run, copy=copy, fault="missing", found_at=now)
+    QuarantinedVersion.objects.create(
+        copy=copy, version="v", fault="missing", ordered_at=now, ordered_by_name="李四"
+    )
+    ObjectKey.objects.create(object=record.digital_objects.get(position=0), kek="k", wrapped="w", made_at=now)
+    LockModeChange.objects.create(
+        fonds=record.fonds,
+        reason="上级要求",
+        asked_at=now,
+        asked_by=filed.a_user(),
+        asked_by_name="李四",
+        confirm_from=now.date(),
+    )
     Submission.objects.create(channel="cli", arrived_as="a.zip", received_at=now, blob="", blob_bytes=1)
     return record
 
@@ -134,6 +150,17 @@ def test_a_chain_only_grows_and_a_number_is_never_drawn_twice(everything):
 def test_destroyed_is_the_end(everything):
     Record.objects.update(state="destroyed", destroyed_at=timezone.now())
     refused(lambda: Record.objects.update(state="archived", destroyed_at=None))
+
+
+def test_a_destroyed_key_never_comes_back(everything):
+    ObjectKey.objects.update(wrapped="", destroyed_at=timezone.now())
+    refused(lambda: ObjectKey.objects.update(wrapped="w", destroyed_at=None))
+
+
+def test_a_confirmed_lock_mode_stays_confirmed(everything):
+    LockModeChange.objects.update(confirmed_at=timezone.now(), confirmed_by_name="王五")
+    refused(lambda: LockModeChange.objects.update(confirmed_at=None))
+    refused(lambda: LockModeChange.objects.update(reason="另一个理由"))
 
 
 def test_every_rule_is_installed_after_migrate_and_a_dropped_one_is_named():
