@@ -27,11 +27,11 @@ from .objects import (
 )
 from .parties import RecordParty
 from .people import Assignment, User
-from .upkeep import Backup, StoreReading
+from .upkeep import Backup, EvidenceLock, StoreReading
 
 __all__ = [
     "Access", "Assignment", "Backup", "Block", "CatalogueSnapshot", "ChainHead", "Change", "Copy", "Counter", "Damage",
-    "Department", "Determination", "DigitalObject", "Event", "FixityRun", "Fonds", "LockModeChange", "MadeContent",
+    "Department", "Determination", "DigitalObject", "Event", "EvidenceLock", "FixityRun", "Fonds", "LockModeChange", "MadeContent",
     "ObjectKey", "ObjectText", "Paper", "QuarantinedVersion", "Record", "RecordParty", "Relation", "RetentionClass",
     "Seal", "SourceSystem", "StoreReading", "User",
 ]  # fmt: skip

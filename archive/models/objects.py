@@ -1,5 +1,7 @@
 """件 and its bytes: records, digital objects, stored copies."""
 
+from datetime import date
+
 from django.db import models
 
 from archive import states, terms
@@ -222,6 +224,9 @@ class Copy(models.Model):
     cipher = models.CharField(max_length=60, blank=True)  # key id where the stored bytes are encrypted
     lock_until = models.DateTimeField(null=True)
     lock_mode = models.CharField(max_length=12, blank=True)
+    # The day on which `renewal` looks at the lock again. The first day of time: it has not looked yet, so whoever
+    # forgets the column loses nothing. Null: locked to the end of its period, nothing to renew.
+    renew_on = models.DateField("续锁日", null=True, default=date.min)
     legal_hold = models.BooleanField("存储端冻结", default=False)
     written_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
@@ -245,7 +250,7 @@ class Copy(models.Model):
             # Whole indexes: SQLite does not use one whose condition is an IN over bound values.
             models.Index(fields=["state", "try_after", "id"], name="copy_to_write"),
             models.Index(fields=["checked_at", "id"], name="copy_fixity_due"),
-            models.Index(fields=["lock_until", "id"], name="copy_lock_due"),
+            models.Index(fields=["renew_on", "id"], name="copy_lock_due"),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,7 @@
 """What the system notes about its own keeping: how the stores fare day by day, which backups hold what."""
 
+from datetime import date
+
 from django.db import models
 
 from archive.identifiers import new_id
@@ -23,6 +25,31 @@ class StoreReading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.store} {self.day}"
+
+
+class EvidenceLock(models.Model):
+    """The lock of something that the archive keeps in a store beside its records: a paper, a seal, a stub. `renewal`
+    finds them by listing the stores, so nobody who writes one has to remember it; the table may be lost."""
+
+    store = models.CharField(max_length=40)
+    key = models.CharField(max_length=200)
+    version = models.CharField(max_length=120)
+    lock_until = models.DateTimeField(null=True)
+    renew_on = models.DateField("续锁日", null=True, default=date.min)  # null: need not live on, or is gone
+    found_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "系统文件的锁定"
+        constraints = [
+            models.UniqueConstraint(fields=["store", "key", "version"], name="evidence_lock_once"),
+        ]
+        indexes = [
+            models.Index(fields=["renew_on", "id"], name="evidence_lock_due"),
+            models.Index(fields=["store", "-found_at"], name="evidence_newest_found"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.store} {self.key}"
 
 
 class Backup(models.Model):
