@@ -1,13 +1,17 @@
-"""The second half of a life in the demonstration: a class confirmed, a group, one finished destruction with its papers, one
-hold, one appraisal under way. All of it by the system's own verbs, each by the person whose part it is.
+"""The second half of a life in the demonstration: a class confirmed, a group; one finished destruction with its papers,
+one register that waits for the head and one for its two supervisors; one hold, one appraisal under way. Everybody finds
+something in his 待办. All of it by the system's own verbs, each by the person whose part it is.
 
 The Dalian inspections were formed 2009 to 2015 and kept for ten years: they are truly due. Each step looks first
-whether it is done, so a second run does nothing and an interrupted one goes on.
+whether it is done, so a second run does nothing and an interrupted one goes on; what somebody has meanwhile done by
+hand is left as it is.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from archive import audit, determinations
@@ -30,9 +34,23 @@ from retention import (
 from retention.models import Appraisal, Group, Hold, Member, Opinion, Register
 
 Say = Callable[[str], None]
-DONE, OPEN = "2009–2011 年社会保险登记证年检材料", "2012–2013 年社会保险登记证年检材料"
-LEAST = 7
-"""Inspections that must be due: three destroyed, three before the group, one held."""
+OPEN = "2012–2013 年社会保险登记证年检材料"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Some inspections, let go by an appraisal, in a register that is brought as far as `until`."""
+
+    title: str
+    count: int
+    until: str
+
+
+CASES = (
+    Case("2009–2010 年社会保险登记证年检材料", 3, "executed"),
+    Case("2011 年社会保险登记证年检材料", 3, "filed"),
+    Case("2012 年社会保险登记证年检材料", 2, "approved"),
+)
 BASIS = "人社部令第3号附件第一类第（四）项，与原文核对"
 NO_VALUE = "年检结果已登记在册，材料已无查考价值"
 
@@ -42,22 +60,30 @@ def decide(say: Say, actor: Actor) -> None:
     fonds = Fonds.objects.get(code=FONDS_OF_DECISIONS)
     rows = Record.objects.visible_to(actor.scope("record.read"))
     rows = rows.filter(fonds=fonds, item="registration-inspection").order_by("formed_on", "number")
-    due = list(rows.filter(due_on__lte=timezone.localdate()))  # the destroyed too: their places stay theirs
     _confirm_class(rows)
-    if len(due) < LEAST:
+    due = rows.filter(due_on__lte=timezone.localdate())
+    if not due.exists():
         return
     group = _group(fonds)
-    if not Appraisal.objects.filter(title=DONE).exists():
-        say("正在办理一次鉴定和销毁…")
-        appraisal.open_appraisal([row.pk for row in due[:3]], group, DONE, actor=_as("dangan"))
-    _finish_appraisal()
-    _finish_register(actor)
-    if not Hold.objects.filter(fonds=fonds).exists():
-        _hold(fonds, due[-1])
-    begun = Appraisal.objects.filter(title=OPEN).first()
-    if begun is None:
-        begun = appraisal.open_appraisal([row.pk for row in due[3:6]], group, OPEN, actor=_as("dangan"))
-    _speak(begun, "leader", "同意销毁；" + NO_VALUE)
+    for case in CASES:
+        _bring(case, due, group, say, actor)
+    if not Hold.objects.filter(fonds=fonds).exists() and (free := _free(due)):
+        _hold(fonds, free[-1])
+    _lay(OPEN, 3, due, group)
+    if begun := Appraisal.objects.filter(title=OPEN, state="open").first():
+        _speak(begun, "leader", "同意销毁；" + NO_VALUE)
+
+
+def _free(due: QuerySet[Record]) -> list[Record]:
+    """Those that nobody has decided about, the oldest first."""
+    return list(due.filter(appraisal_items=None, blocks=None, state="archived"))
+
+
+def _lay(title: str, count: int, due: QuerySet[Record], group: Group) -> None:
+    """Lay the oldest free ones before the group, once."""
+    free = _free(due)[:count]
+    if len(free) == count and not Appraisal.objects.filter(title=title).exists():
+        appraisal.open_appraisal([row.pk for row in free], group, title, actor=_as("dangan"))
 
 
 def _as(username: str) -> Actor:
@@ -87,8 +113,16 @@ def _group(fonds: Fonds) -> Group:
 # --- one appraisal, to its end ----------------------------------------------------------------------------------------
 
 
-def _finish_appraisal() -> None:
-    found = Appraisal.objects.filter(title=DONE, state="open").select_related("group").first()
+def _bring(case: Case, due: QuerySet[Record], group: Group, say: Say, actor: Actor) -> None:
+    if not Appraisal.objects.filter(title=case.title).exists():
+        say(f"正在办理鉴定和清册：{case.title}…")
+    _lay(case.title, case.count, due, group)
+    _finish_appraisal(case.title)
+    _bring_register(case, actor)
+
+
+def _finish_appraisal(title: str) -> None:
+    found = Appraisal.objects.filter(title=title, state="open").select_related("group").first()
     if found is None:
         return
     for kind in GROUP.values():
@@ -134,29 +168,31 @@ def _sheet(title: str, line: str, who: str) -> bytes:
     return light.pdf([[title, line, f"签署人：{who}", f"日期：{timezone.localdate()}"]])
 
 
-# --- one register, to its end -----------------------------------------------------------------------------------------
+# --- one register, as far as it is to go ------------------------------------------------------------------------------
 
 
-def _finish_register(actor: Actor) -> None:
-    decided = Appraisal.objects.filter(title=DONE, state="decided").select_related("fonds").first()
+def _bring_register(case: Case, actor: Actor) -> None:
+    decided = Appraisal.objects.filter(title=case.title, state="decided").select_related("fonds").first()
     if decided is None:
         return
-    register = Register.objects.filter(fonds=decided.fonds).order_by("made_at").first()
+    register = Register.objects.filter(fonds=decided.fonds, title=case.title).first()
     if register is None:
         rows = Record.objects.visible_to(actor.scope("register.make"))
         records = rows.filter(appraisal_items__appraisal=decided, appraisal_items__result="destroy")
-        register = registers.make(decided.fonds, records, DONE, actor=_as("dangan"))
-    pk = register.pk
-    while (state := Register.objects.get(pk=pk).state) in STEPS:
+        register = registers.make(decided.fonds, records, case.title, actor=_as("dangan"))
+    pk, names = register.pk, list(STEPS)
+    before = names[: names.index(case.until)] if case.until in names else names
+    while (state := Register.objects.get(pk=pk).state) in before:
         STEPS[state](pk)
-    if state == "executing":
+    if state == "executing" and case.until == "executed":
         execution.work(actor=actor)
 
 
 def _file(pk) -> None:
-    receipt = _sheet("备案回执", f"清册 {Register.objects.get(pk=pk)}已收，准予备案。", AUTHORITY[1])
+    register = Register.objects.get(pk=pk)
+    receipt = _sheet("备案回执", f"清册 {register}已收，准予备案。", AUTHORITY[1])
     registers.file_with_authority(
-        pk, filed_with=AUTHORITY[1], filing_no="大人社备〔2026〕35号", filed_on=timezone.localdate(),
+        pk, filed_with=AUTHORITY[1], filing_no=f"大人社备〔2026〕{34 + register.number}号", filed_on=timezone.localdate(),
         receipt=receipt, actor=_as("dangan"),
     )  # fmt: skip
 

@@ -48,14 +48,17 @@ def demo_packages(folder: Path, *, count: int = 60, seed: int = SEED, readable: 
 
     Of 60: 33 Dongguan increases, online and at the counter, handled 2019–2025; 8 Dalian inspections formed
     2009–2015 (10 years: past their period in 2026); 4 quarterly statistics; 4 summaries, which wait for a
-    determination; 10 that are returned for one fault each, and one that is filed with a warning. `readable`: printed with fonts; else `light`. Raises NotConfigured,
-    naming the command that installs it, when a Chinese font is needed and there is none.
+    determination; 10 that are returned for one fault each, and one that is filed with a warning. Then 5 more of the
+    inspections, so that there is something at every step towards destruction. `readable`: printed with fonts; else
+    `light`. Raises NotConfigured, naming the command that installs it, when a Chinese font is needed and there is none.
     """
     people = People(seed)
     drafts = [(draft, None) for draft in _clean(people, count - len(_demonstrated(count)))]
     drafts += [
         (_faulty(people, fault, number), fault) for number, fault in enumerate(_demonstrated(count), 900)
     ]
+    # Drawn last: whoever was drawn before stays who he was.
+    drafts += [(_inspection(people, year, 100 + at), None) for at, year in enumerate(_more_years(count), 1)]
     planned = []
     todo: list[tuple[Draft, Fault | None, Path]] = []
     for at, (draft, fault) in enumerate(drafts):
@@ -111,11 +114,7 @@ def _clean(people: People, count: int) -> Iterator[Draft]:
             insured=number % len(cases.INSURANCE_SETS), rare=number % 4 == 1,
         )  # fmt: skip
     for number in range(1, inspections + 1):
-        year = 2009 + (number - 1) % 7
-        yield cases.inspection(
-            people, handled_on=_working_day(people, year, year, months=(3, 6)), number=number,
-            department=DEPARTMENTS["L010"][number % 3],
-        )  # fmt: skip
+        yield _inspection(people, 2009 + (number - 1) % 7, number)
     for number in range(1, statistics + 1):
         year, quarter = 2015 + (number - 1) // 4, (number - 1) % 4 + 1
         yield cases.quarterly(people, year=year, quarter=quarter, number=number, department="统计科")
@@ -126,6 +125,18 @@ def _clean(people: People, count: int) -> Iterator[Draft]:
             number=number,
             department="全民参保登记办公室",
         )
+
+
+def _inspection(people: People, year: int, number: int) -> Draft:
+    return cases.inspection(
+        people, handled_on=_working_day(people, year, year, months=(3, 6)), number=number,
+        department=DEPARTMENTS["L010"][number % 3],
+    )  # fmt: skip
+
+
+def _more_years(count: int) -> tuple[int, ...]:
+    """In which years the further inspections were formed: none in a small collection."""
+    return (2011, 2011, 2012, 2012, 2012) if count >= 60 else ()
 
 
 def _faulty(people: People, fault: Fault, number: int) -> Draft:

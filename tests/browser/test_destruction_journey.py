@@ -100,13 +100,13 @@ def test_a_due_record_goes_the_whole_way_until_only_its_stub_is_left(visitor, tm
     visitor.one("#freeze footer [type=submit]").click()
     visitor.sees("报送同级人社行政部门备案")
     visitor.click("登记备案")
-    visitor.fill(filing_no="大人社备〔2026〕36号", filed_on=today, receipt=str(sheet))
+    visitor.fill(filing_no="大人社备〔2026〕41号", filed_on=today, receipt=str(sheet))
     visitor.one(".form [type=submit]").click()
     visitor.sees("等主要负责人批准")
 
     visitor.is_now("zhuren")  # three actions: the 待办, the page, the word with his password
-    visitor.todo("等您批准")
-    visitor.sees("大人社备〔2026〕36号")
+    visitor.todo(TITLE)
+    visitor.sees("大人社备〔2026〕41号")
     visitor.one("[data-dialog=approve]").click()
     visitor.one("#approve footer [type=submit]").click()
     assert visitor.one("#approve [data-error]").is_displayed(), "nothing is signed without the password"
@@ -115,14 +115,14 @@ def test_a_due_record_goes_the_whole_way_until_only_its_stub_is_left(visitor, tm
 
     for supervisor in ("jianyi", "jianer"):
         visitor.is_now(supervisor)
-        visitor.todo("等您监销")
+        visitor.todo(TITLE)
         visitor.sees("全部相符")
         visitor.one("[data-dialog=sign]").click()
         visitor.sign("sign")
         visitor.sees("销毁清册")
 
     visitor.is_now("dangan")
-    visitor.todo("可以执行")
+    visitor.todo(TITLE)
     visitor.fill(place="本中心档案机房")
     visitor.one("[data-dialog=start]").click()
     visitor.sign("start")

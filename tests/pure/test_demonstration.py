@@ -159,7 +159,7 @@ def test_the_submission_declares_what_lies_in_the_bag(tmp_path):
 
 def test_the_plan_has_the_promised_mixture_and_ten_different_faults(tmp_path):
     planned = catalogue.demo_packages(tmp_path, readable=False)
-    assert len(planned) == 60 and all(plan.path.exists() for plan in planned)
+    assert len(planned) == 65 and all(plan.path.exists() for plan in planned)
     clean = [plan for plan in planned if plan.fault is None]
     assert [plan.fault.name for plan in planned if plan.outcome == "returned"] == list(DEMONSTRATED)
     assert len(set(DEMONSTRATED)) == 10
@@ -171,7 +171,7 @@ def test_the_plan_has_the_promised_mixture_and_ten_different_faults(tmp_path):
         str(year) for year in range(2009, 2016)
     }
     names = [plan.business_no for plan in planned]
-    assert len(set(names)) == 60
+    assert len(set(names)) == 65
     departments = {submission_of(plan.path)["department"] for plan in clean}
     assert departments <= {name for group in catalogue.DEPARTMENTS.values() for name in group}
 
