@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,6 +42,7 @@ class LocalStore:
         self.name, self.config, self.clock = config.name, config, clock
         self.root = Path(config.path).absolute()
         self.objects, self.incoming = self.root / "objects", self.root / "incoming"
+        self._objects = f"{self.objects}/"
         with self._translated():
             for folder in (self.objects, self.incoming):
                 folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -136,18 +138,22 @@ class LocalStore:
     # Reading
 
     def head(self, key: str, version: str) -> StoredObject:
-        content, _ = self._paths(key, version)
         described = self._described(key, version)
-        with self._translated(f"“{key}”的内容不见了。"):
-            size = content.stat().st_size
+        try:
+            size = os.stat(self._name(key, version)).st_size
+        except OSError as error:
+            raise self._as_failure(error, f"“{key}”的内容不见了。") from error
         return _replace_bytes(described, size)
 
     def open(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
-        content, description = self._paths(key, version)
-        with self._translated(f"没有“{key}”的这个版本。"):
-            description.stat()
+        content = self._name(key, version)
+        try:
+            os.stat(content + ".json")
             source = open(content, "rb", buffering=0)
-        source.seek(start)
+        except OSError as error:
+            raise self._as_failure(error, f"没有“{key}”的这个版本。") from error
+        if start:
+            source.seek(start)
         return base.buffered(base.GuardedReader(source, self._as_failure, length))
 
     def versions(self, key: str) -> list[StoredVersion]:
@@ -217,26 +223,29 @@ class LocalStore:
             content.unlink(missing_ok=True)
 
     def _folder(self, path: str) -> Path:
-        parts: list[str] = []
-        for part in path.split("/"):
-            parts += [f"+{part[:6]}", f"+{part[6:8]}", part] if _UUID.fullmatch(part) else [part]
-        return self.objects.joinpath(*parts)
+        return self.objects.joinpath(*_folders(path))
 
     def _place(self, key: str) -> tuple[Path, str]:
         parent, _, stem = key.rpartition("/")
         return (self._folder(parent) if parent else self.objects), stem
 
-    def _paths(self, key: str, version: str) -> tuple[Path, Path]:
-        base.check_key(self.name, key)
+    def _name(self, key: str, version: str) -> str:
+        """Where the bytes lie; what describes them lies beside them, `.json`. Text, not a Path: whoever reads
+        millions of small objects would spend more on paths than on bytes."""
         if not _VERSION.fullmatch(version or ""):
+            base.check_key(self.name, key)
             raise failed(self.name, "missing", f"没有“{key}”的版本“{version}”。")
-        folder, stem = self._place(key)
-        return folder / f"{stem}@{version}", folder / f"{stem}@{version}.json"
+        return f"{self._objects}{_inside(self.name, key)}@{version}"
+
+    def _paths(self, key: str, version: str) -> tuple[Path, Path]:
+        name = self._name(key, version)
+        return Path(name), Path(name + ".json")
 
     def _described(self, key: str, version: str) -> StoredObject:
-        _, description = self._paths(key, version)
-        with self._translated(f"没有“{key}”的这个版本。"):
-            text = description.read_bytes()
+        try:
+            text = files.read_small(self._name(key, version) + ".json")
+        except OSError as error:
+            raise self._as_failure(error, f"没有“{key}”的这个版本。") from error
         try:
             state = json.loads(text)
             until = state["lock_until"]
@@ -332,6 +341,22 @@ class LocalStore:
             return None
         kind, reason = files.explain(error)
         return failed(self.name, kind, missing if kind == "missing" else reason)
+
+
+@lru_cache(maxsize=256)
+def _inside(store: str, key: str) -> str:
+    """The path of a key below `objects`. Checking a key costs more than opening a file, and whoever asks for the
+    description asks for the bytes next."""
+    base.check_key(store, key)
+    parent, _, stem = key.rpartition("/")
+    return "/".join([*_folders(parent), stem]) if parent else stem
+
+
+def _folders(path: str) -> list[str]:
+    parts: list[str] = []
+    for part in path.split("/"):
+        parts += [f"+{part[:6]}", f"+{part[6:8]}", part] if _UUID.fullmatch(part) else [part]
+    return parts
 
 
 def _as_json(state: dict) -> bytes:
