@@ -33,11 +33,18 @@ def agrees(expected: str, result: dict) -> bool:
     return result["verdict"] in expected.split("_or_")
 
 
+def trusted() -> list[str]:
+    """The root that made the certificates of the signed samples."""
+    pem = (SAMPLES / "ofd-signed" / "test-ca.pem").read_text()
+    return ["".join(line for line in pem.splitlines() if "-----" not in line)]
+
+
 def results() -> Iterator[tuple[dict[str, str], dict, float]]:
+    facts = {"trusted": trusted()}
     with Fence() as fence:
         for row in rows():
             start = time.perf_counter()
-            result = examine(SAMPLES / row["path"], fence)
+            result = examine(SAMPLES / row["path"], fence, facts=facts)
             yield row, result, time.perf_counter() - start
 
 
@@ -62,8 +69,8 @@ def table() -> str:
         [
             "# Samples: expected and found",
             "",
-            "Made by `make samples` from the sample files that stand beside the project. No virus scanner, no PDF/A",
-            "validator and no verification of signatures took part.",
+            "Made by `make samples` from the sample files that stand beside the project, their test root trusted. No virus",
+            "scanner and no PDF/A validator took part.",
             "",
             f"{right} of {len(lines)} as expected.",
             "",

@@ -6,7 +6,7 @@ accept, flag or reject. Nothing is stored and no exception leaks for bad input.
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,10 @@ from . import base, checks
 from .base import MeasuredFile, Package
 from .clamd import Clamd
 from .fence import Fence
+from .probes.report import signature
+
+BESIDE = {"verify_detached": "submission.json.p7s", "verify_stamp": "submission.json.tsr"}
+"""What may lie in a bag beside the declaration, and the function of the child that verifies it."""
 
 SECONDS_PER_BYTE = 1 / (20 * 1024 * 1024)
 """What unpacking and digesting may take besides the fence's own limit."""
@@ -52,8 +56,22 @@ def prepare(
     )
     for number, (name, measured) in enumerate(sorted(bag.pop("files", {}).items())):
         extract_to = _folder(workdir, f"attachments-{number}") if clamd else None
-        package.files[name] = _probe(fence, package.root / name, name, measured, extract_to)
+        package.files[name] = _probe(fence, package, package.root / name, name, measured, extract_to)
+    bag["signed"] = dict(_beside_declaration(fence, package))
     return package
+
+
+def _beside_declaration(fence: Fence, package: Package) -> Iterator[tuple[str, list[dict]]]:
+    """The signature and the time stamp over submission.json, where the bag has them."""
+    for function, name in BESIDE.items():
+        if name not in package.bag.get("tags", {}):
+            continue
+        content, value = package.root / "submission.json", package.root / name
+        answer = fence.call(
+            function, content=str(content), value=str(value), trusted=package.facts.get("trusted")
+        )
+        crashed = {"integrity": "unknown", "why": answer.get("crashed", "")}
+        yield name, answer.get("signed") or [signature(form="签名", where="") | crashed]
 
 
 def unpack(
@@ -80,7 +98,7 @@ def prepare_file(
     package = Package(root=None, submission=None, facts=_facts(facts, clamd))
     measured = fence.call("measure", path=str(path), seconds=_time(fence, path))
     extract_to = _folder(Path(workdir), "attachments") if clamd else None
-    package.files[path.name] = _probe(fence, path, path.name, measured, extract_to)
+    package.files[path.name] = _probe(fence, package, path, path.name, measured, extract_to)
     return package
 
 
@@ -93,10 +111,11 @@ def examine(
     load: Callable[[Package], None] | None = None,
     stage: str = "归档",
     all_findings: bool = False,
+    facts: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`{"path", "verdict", "pdfa", "puid", "findings"}` of a package or a plain file; nothing is kept.
 
-    `load` may fill in `pack` and `item` of a package that has a submission. `findings` leaves out what passed,
+    `facts["trusted"]`: the roots for signatures, Base64 of DER. `load` may fill in `pack` and `item` of a package that has a submission. `findings` leaves out what passed,
     unless `all_findings`.
     """
     path = Path(path)
@@ -106,11 +125,11 @@ def examine(
         else:
             as_bag = fence.call("looks_like_bag", path=str(path)).get("bag", False)
             if as_bag:
-                package = prepare(path, fence, workdir, clamd=clamd, today=today)
+                package = prepare(path, fence, workdir, clamd=clamd, today=today, facts=facts)
                 if load is not None and package.submission is not None:
                     load(package)
             else:
-                package = prepare_file(path, fence, workdir, clamd=clamd)
+                package = prepare_file(path, fence, workdir, clamd=clamd, facts=facts)
             findings = checks.run(package, stage=stage)
     file = next(iter(package.files.values()), None) if package and package.root is None else None
     return {
@@ -130,8 +149,16 @@ def verdict(findings: list[base.Finding]) -> str:
     return "flag" if verdicts & {"warning", "manual"} else "accept"
 
 
-def _probe(fence: Fence, path: Path, name: str, measured: dict, extract_to: Path | None) -> MeasuredFile:
-    probe = fence.call("probe", path=str(path), name=name, extract_to=str(extract_to) if extract_to else None)
+def _probe(
+    fence: Fence, package: Package, path: Path, name: str, measured: dict, extract_to: Path | None
+) -> MeasuredFile:
+    probe = fence.call(
+        "probe",
+        path=str(path),
+        name=name,
+        extract_to=str(extract_to) if extract_to else None,
+        trusted=package.facts.get("trusted"),
+    )
     return MeasuredFile(
         path=name,
         bytes=measured.get("bytes", 0),

@@ -7,17 +7,13 @@ a number or a list where one belongs is passed over here and named by the checks
 from collections.abc import Iterator
 from typing import Any
 
+from . import signatures
 from .bags import DIGESTS, problems
 from .base import Check, Finding, Package, check
 from .faults import Meaning, judge
 
 EXPORT_AGAIN = "请由业务系统核对后重新提交。"
 
-SIGNED = {
-    "signature-empty": Meaning("failed", "列有签名而签名值是空的", EXPORT_AGAIN),
-    "signed-part-missing": Meaning("failed", "签名所保护的部分不在文件里", EXPORT_AGAIN),
-    "signed-part-changed": Meaning("failed", "签名所保护的部分在签名之后改动过", EXPORT_AGAIN),
-}
 NAMES = {
     "wrong-name": Meaning("failed", "扩展名与实际格式不符", "请用正确的扩展名重新提交。"),
     "other-suffix": Meaning("warning", "扩展名与实际的图像格式不符", "请用正确的扩展名重新提交。"),
@@ -36,9 +32,9 @@ def declared_files(submission: dict[str, Any] | None) -> Iterator[dict[str, Any]
 
 @check("GD-1-1", "authenticity", "固化信息有效性", needs="file")
 def fixed_information(check: Check, package: Package) -> Iterator[Finding]:
-    """Digests of manifests and of the declaration. Signatures are seen, but nobody verifies them yet: not-run."""
+    """Digests of manifests and of the declaration; signatures, seals and time stamps in the files and beside them."""
     yield from problems(check, package, DIGESTS)
-    yield from judge(check, package, SIGNED)
+    yield from signatures.judged(check, package)
     for entry in declared_files(package.submission):
         measured = package.files.get(entry["path"])
         for algorithm in ("sha256", "sm3"):
@@ -54,22 +50,7 @@ def fixed_information(check: Check, package: Package) -> Iterator[Finding]:
                     value=declared[:64],
                     rule=check.name,
                 )
-    if "submission.json.p7s" in package.bag.get("tags", {}):
-        yield check.finding(
-            "not-run",
-            "submission.json.p7s：带有电子签名，系统尚不能验证，未作检测。",
-            file="submission.json.p7s",
-            rule=check.name,
-        )
-    for path, file in package.files.items():
-        if count := file.probe.get("signatures"):
-            yield check.finding(
-                "not-run",
-                f"{path}：带有 {count} 个电子签名，系统尚不能验证，未作检测。",
-                file=path,
-                rule=check.name,
-            )
-    if not package.bag and not any(file.probe.get("signatures") for file in package.files.values()):
+    if not package.bag and not signatures.signed(package):
         yield check.finding("not-run", "单个文件没有申报的摘要可供核对。", rule=check.name)
 
 

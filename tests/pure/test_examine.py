@@ -259,10 +259,10 @@ def test_a_submission_package_must_meet_more_than_any_bag(fence, tmp_path, chang
     assert "GD-1-12" in failed
 
 
-def test_a_signature_that_nobody_verified_is_not_run(fence, tmp_path):
+def test_a_signature_beside_the_declaration_that_is_none_fails(fence, tmp_path):
     files = bag_files({"a.pdf": pdf("Zhang San")}, submission=declared()) | {"submission.json.p7s": b"x"}
     result = examine(zipped(files, tmp_path / "p.zip"), fence)
-    assert ("GD-1-1", "not-run", "submission.json.p7s") in {
+    assert ("GD-1-1", "failed", "submission.json.p7s") in {
         (f["check"], f["verdict"], f["file"]) for f in result["findings"]
     }
 
@@ -316,7 +316,7 @@ def test_every_fault_a_probe_can_report_is_judged_somewhere():
         for kind in re.findall(r": \"([a-z-]+)\",", path.read_text())
     }
     tables = (usability.READING, usability.FORMAT, usability.CLOSED, usability.FONTS, safety.ACTIVE, safety.OUTSIDE,
-              safety.INSIDE, safety.BOMBS, files.SIGNED, files.NAMES)  # fmt: skip
+              safety.INSIDE, safety.BOMBS, files.NAMES)  # fmt: skip
     judged = {kind for table in tables for kind in table} | {"only-name-known"}
     assert said - judged == set()
     # Said with a kind that stands in a variable:

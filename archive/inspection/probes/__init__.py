@@ -5,12 +5,15 @@
 judged, stands in `archive/inspection/usability.py` and `safety.py`. Parsers are imported at their first use.
 """
 
+from .cms_signatures import verify_detached, verify_stamp
 from .identify import probe
 from .render import render, stamp
 from .unpacking import looks_like_bag, measure, unpack
 
 FUNCTIONS = {
     "probe": probe,
+    "verify_detached": verify_detached,
+    "verify_stamp": verify_stamp,
     "unpack": unpack,
     "measure": measure,
     "looks_like_bag": looks_like_bag,

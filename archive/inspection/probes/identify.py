@@ -36,8 +36,9 @@ IMAGE_EXTENSIONS = {
 }  # fmt: skip
 
 
-def probe(path: str, name: str, extract_to: str | None = None) -> dict:
-    """The report of the file at `path`, which calls itself `name`; attachments are written to `extract_to`."""
+def probe(path: str, name: str, extract_to: str | None = None, trusted: list[str] | None = None) -> dict:
+    """The report of the file at `path`, which calls itself `name`; attachments are written to `extract_to`.
+    `trusted`: root certificates for its signatures, Base64 of DER."""
     report = Report()
     if os.path.getsize(path) == 0:
         report.say("empty")
@@ -59,7 +60,7 @@ def probe(path: str, name: str, extract_to: str | None = None) -> dict:
     elif report.kind == "other" and suffix in EXTENSIONS and not report.puid:
         # No signature matches: the parser its name promises tells more than "unknown" does.
         report.kind = next(iter(EXTENSIONS[suffix]))
-    _open(report, path, extract_to)
+    _open(report, path, extract_to, trusted)
     _compare_name(report, suffix)
     return report.as_dict()
 
@@ -115,19 +116,19 @@ def _is_ofd(path: str) -> bool:
         return False
 
 
-def _open(report: Report, path: str, extract_to: str | None) -> None:
+def _open(report: Report, path: str, extract_to: str | None, trusted: list[str] | None) -> None:
     if report.kind == "pdf":
         from . import pdf
 
-        pdf.open_and_report(report, path, extract_to)
+        pdf.open_and_report(report, path, extract_to, trusted)
     elif report.kind == "image":
         from . import image
 
         image.open_and_report(report, path)
     elif report.kind == "ofd":
-        from . import ofd
+        from . import ofd, trust_roots
 
-        ofd.open_and_report(report, path, extract_to)
+        ofd.open_and_report(report, path, extract_to, trust_roots.roots(trusted))
     elif report.kind in ("office", "zip"):
         from . import office
 

@@ -27,7 +27,9 @@ DISPLACED = (
 """Complaints about offsets only; qpdf then finds the objects by reading through the file."""
 
 
-def open_and_report(report: Report, path: str, extract_to: str | None) -> None:
+def open_and_report(
+    report: Report, path: str, extract_to: str | None, trusted: list[str] | None = None
+) -> None:
     _frame(report, path)
     try:
         with pikepdf.open(path, suppress_warnings=True) as document:
@@ -39,6 +41,10 @@ def open_and_report(report: Report, path: str, extract_to: str | None) -> None:
         report.say("unreadable", _without_path(fault, path))
         return
     _read_pages(report, path)
+    if report.details.get("signatures"):
+        from . import pdf_signatures, trust_roots  # pyHanko takes half a second to load
+
+        pdf_signatures.verify_all(report, path, trust_roots.roots(trusted))
 
 
 def _frame(report: Report, path: str) -> None:

@@ -93,7 +93,7 @@ def _judge(report: Report, item: pikepdf.Dictionary, fonts: set[str], specs: lis
     elif kind == "/Filespec":
         report.say("external-file", _file_name(item))
     if "/ByteRange" in item and "/Contents" in item:
-        report.signatures += 1
+        report.details["signatures"] = report.details.get("signatures", 0) + 1
     if subtype in FONTS and "/BaseFont" in item:
         font = str(item["/BaseFont"]).lstrip("/").split("+")[-1]
         descriptor = item.get("/FontDescriptor")

@@ -8,6 +8,15 @@ MOST_FAULTS = 40
 """Of each kind; a damaged file may repeat one fault ten thousand times."""
 
 
+def signature(**known: str) -> dict[str, str]:
+    """One signature as found. `integrity`: intact, broken or unknown (with `why`); `trust`: trusted, untrusted, expired
+    or unknown (with `trust_why`); `time`: ISO 8601 or "", and `time_kind`: stamped, claimed or none."""
+    fact = dict.fromkeys(
+        ("form", "where", "signer", "issuer", "serial", "seal", "why", "trust_why", "time"), ""
+    )
+    return fact | {"integrity": "unknown", "trust": "unknown", "time_kind": "none"} | known
+
+
 @dataclass
 class Report:
     kind: str = "other"  # pdf, image, ofd, office, zip, archive, text, html, other
@@ -17,7 +26,8 @@ class Report:
     pages: int | None = None
     text: str = ""
     pdfa: str | None = None  # what the file claims to be, never a proof
-    signatures: int = 0
+    signed: list[dict] = field(default_factory=list)  # a fact for each signature, see `signature`
+    uncovered: list[str] = field(default_factory=list)  # parts of a signed file that no signature protects
     attachments: list[dict] = field(default_factory=list)
     details: dict = field(default_factory=dict)
     faults: list[dict] = field(default_factory=list)
@@ -32,4 +42,5 @@ class Report:
 
     def as_dict(self) -> dict:
         self.text = self.text if self.text.strip() else ""
+        self.uncovered = self.uncovered[:MOST_FAULTS]
         return asdict(self)
