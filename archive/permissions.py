@@ -44,6 +44,7 @@ def action(name: str, *roles: str) -> Action:
 TABLE: dict[str, Action] = {
     "record.read": action("查看档案", "archivist", "window", "manager", "clerk", "appraiser", "approver", "supervisor", "inspector"),
     "record.download": action("下载原件", "archivist", "manager", "inspector"),
+    "record.export": action("导出档案", "archivist", "manager"),
     "record.reveal": action("显示证件号码", "archivist", "window", "manager", "clerk"),
     "record.correct": action("更正著录", "archivist", "manager"),
     "determination.read": action("查看保管期限", "archivist", "manager", "appraiser", "approver", "inspector", "auditor"),

@@ -14,6 +14,8 @@ ARCHIVE_ENV = env.text("ARCHIVE_ENV", "development")
 PRODUCTION = ARCHIVE_ENV == "production"
 ARCHIVE_DATA = Path(env.text("ARCHIVE_DATA", str(BASE_DIR / "var"))).resolve()
 ARCHIVE_KEYS = env.text("ARCHIVE_KEYS", str(ARCHIVE_DATA / "keys" / "keys.json"))
+ARCHIVE_KEKS = env.text("ARCHIVE_KEKS")  # see archive/keks.py
+ARCHIVE_KMS = env.text("ARCHIVE_KMS")
 
 DEVELOPMENT_SECRET = "development-only-" + "x" * 40
 SECRET_KEY = env.text("SECRET_KEY", DEVELOPMENT_SECRET)
@@ -202,6 +204,7 @@ WAITING_DAYS = env.number("ARCHIVE_WAITING_DAYS", 0)
 SUPERVISORS_MAY_APPRAISE = env.flag("ARCHIVE_SUPERVISORS_MAY_APPRAISE")
 SAMPLE_PERCENT = env.number("ARCHIVE_SAMPLE_PERCENT", 2)
 GROUP_SAMPLE_PERCENT = env.number("ARCHIVE_GROUP_SAMPLE_PERCENT", 5)
+EXPORT_DAYS = env.number("ARCHIVE_EXPORT_DAYS", 3)
 MAX_PACKAGE_BYTES = env.number("ARCHIVE_MAX_PACKAGE_MB", 4096) * 1024 * 1024
 
 # Who consumes what the outbox announces: topic → (module, function). The topic is also announced to.
@@ -212,7 +215,12 @@ CHANGE_TOPICS = {
     "locks": "archive.extension.follow",
 }
 # Whatever may hold a trace of a record outside `archive` (design §3, archive/traces.py).
-TRACE_KEEPERS = ["search.indexing.Traces", "ingest.traces.Traces", "archive.renditions.Traces"]
+TRACE_KEEPERS = [
+    "search.indexing.Traces",
+    "ingest.traces.Traces",
+    "archive.renditions.Traces",
+    "archive.packages.orders.Traces",
+]
 
 Q_CLUSTER = {
     "name": "archive",

@@ -31,6 +31,13 @@ def algorithms_of(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(a for a in ALGORITHMS if a in available and (a in ("sha256", "sm3") or a in named))
 
 
+def is_one(paths: Iterable[str]) -> bool:
+    """Whether a bagit.txt lies at the top of these, or of one of their folders."""
+    return any(
+        path == "bagit.txt" or (path.count("/") == 1 and path.endswith("/bagit.txt")) for path in paths
+    )
+
+
 def describe(root: Path, files: dict[str, dict], problems: list[dict]) -> dict:
     """Facts: top, version, encoding, info, manifests, tagmanifests, files (payload), tags, payload,
     submission, submission_fault, problems."""

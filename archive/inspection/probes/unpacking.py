@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import bag, names
+from . import bag, mets, names
 
 CHUNK = 1 << 20
 ALWAYS = ("sha256", "sm3")
@@ -47,7 +47,11 @@ def unpack(source: str, destination: str, limits: dict | None = None) -> dict:
             root, files = Path(destination), _unpack_zip(source, Path(destination), limits, problems)
     except Refused as refusal:
         return {"readable": False, "refusal": str(refusal), "problems": problems, "files": {}, "tags": {}}
-    return {"readable": True, "package": package, **bag.describe(root, files, problems)}
+    if mets.top_of(files) is not None and not bag.is_one(files):
+        facts = mets.describe(root, files, problems, ours=package is not None)
+    else:
+        facts = bag.describe(root, files, problems)
+    return {"readable": True, "package": package, **facts}
 
 
 def measure(path: str) -> dict:
@@ -67,7 +71,8 @@ def looks_like_bag(path: str) -> dict:
     except (zipfile.BadZipFile, ValueError, OSError):
         return {"bag": False}
     marks = {parts[-1] for parts in entries if len(parts) <= 2}
-    return {"bag": "bagit.txt" in marks or any(m.startswith(("manifest-", "tagmanifest-")) for m in marks)}
+    known = not marks.isdisjoint({"bagit.txt", mets.NAME})
+    return {"bag": known or any(m.startswith(("manifest-", "tagmanifest-")) for m in marks)}
 
 
 def _unpack_zip(source: str, destination: Path, limits: dict, problems: list[dict]) -> dict[str, dict]:
