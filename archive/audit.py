@@ -24,6 +24,7 @@ from archive.privacy import mask_text
 TABLE: dict[str, str] = {
     "record.filed": "归档：档号 {reference_code}，保管期限 {retention}",
     "record.kept": "电子文件已存入 {stores} 并回读核对",
+    "manifest.kept": "元数据清单新的一版已存入 {stores} 并回读核对",
     "record.related": "被 {by} 标记为{kind}",
     "record.exported": "导出为{format}，目的：{purpose}",
     "record.described": "更正著录：{changes}",

@@ -68,16 +68,7 @@ def finish(record_ids: Sequence[UUID], *, actor: Actor, action: str, data: Mappi
     DigitalObject.objects.filter(record__in=ids).exclude(sealed_path="").update(sealed_path="")
     RecordParty.objects.filter(record__in=ids).exclude(id_no="").update(id_no="")
     for record in stubs:
-        blank = without_cipher_text(record.description)
+        blank = privacy.without_cipher_text(record.description)
         if blank != record.description:
             Record.objects.filter(pk=record.pk).update(description=blank)
         records.move(record.pk, "destroyed", actor=actor, action=action, data=data[record.pk])
-
-
-def without_cipher_text(value):
-    """A description with every personal value blanked: without the cipher text no key can bring it back."""
-    if isinstance(value, dict):
-        return {key: without_cipher_text(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_cipher_text(item) for item in value]
-    return "" if isinstance(value, str) and value.startswith(privacy.PREFIX) else value

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from archive import audit, changes, periods, stores
+from archive import audit, changes, manifests, periods, stores
 from archive.errors import StorageFailed, WrongInput, WrongState
 from archive.models import Copy, Record
 from archive.permissions import Actor
@@ -59,6 +59,7 @@ def extend(record_id: UUID, period: str, *, basis: str, decided_on: date, actor:
     )
     changes.announce("search", record.pk)
     changes.announce(TOPIC, record.pk)
+    changes.announce(manifests.TOPIC, record.pk)
     return record
 
 

@@ -1,4 +1,4 @@
-"""keep: every object into every store, locked, read back, verified; then the manifest beside it.
+"""keep: every object into every store, locked, read back, verified, the manifest (archive/editions.py) with them.
 
 Contract, so that a kill at any point does no harm:
 - an attempt is counted (committed) before the store is asked; on a second attempt the store is searched first for
@@ -8,7 +8,6 @@ Contract, so that a kill at any point does no harm:
 - staging is emptied by the caller, only when nothing of the record is left to write.
 """
 
-import hashlib
 import io
 from datetime import timedelta
 from typing import BinaryIO
@@ -18,11 +17,12 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from archive import audit, changes, copying, manifests, records, stores
+from archive import audit, changes, copying, editions, records, stores
 from archive.copying import Source
 from archive.errors import StorageFailed
-from archive.identifiers import new_id
-from archive.models import Block, Copy, DigitalObject, Record
+from archive.locks import alone
+from archive.manifests import MADE, TOPIC
+from archive.models import Block, Copy, DigitalObject, MadeContent, Record
 from archive.permissions import Actor
 
 UNWRITTEN = ("pending", "failed")
@@ -34,7 +34,7 @@ def keep(record_id: UUID, source: Source, *, actor: Actor) -> bool:
     Never raises for a store's fault: that is counted and said on the copy.
     """
     record = Record.objects.select_related("fonds", "department").get(pk=record_id)
-    manifest = _ensure_manifest(record)
+    editions.ensure(record)
     now = timezone.now()
     rows = Copy.objects.filter(object__record=record).select_related("object")
     copies = list(rows.order_by("object__position", "store"))
@@ -47,12 +47,11 @@ def keep(record_id: UUID, source: Source, *, actor: Actor) -> bool:
     proven = {copy.object_id for copy in copies if copy.state == "stored"}
 
     def content(item: DigitalObject) -> BinaryIO:
-        """Another good copy first: it is proven. Else what is staged; the manifest is made again."""
+        """Another good copy first: it is proven. Else what is staged, or what the archive made."""
         if item.pk in proven:
             return records.open_object(item)
-        if item.role == "manifest":
-            return io.BytesIO(manifest or manifests.build(record))
-        return source(item)
+        made = editions.content_of(item) if item.role in MADE else None
+        return source(item) if made is None else io.BytesIO(made)
 
     done, faults = [], []
     for copy in todo:
@@ -61,38 +60,6 @@ def keep(record_id: UUID, source: Source, *, actor: Actor) -> bool:
         except StorageFailed as fault:
             faults.append((copy, str(fault)))
     return _book(record, done, faults, actor=actor)
-
-
-def _ensure_manifest(record: Record) -> bytes | None:
-    """The manifest is an object like any other; its row comes into being once the record is filed. Returns its
-    content when it was made just now."""
-    objects = list(record.digital_objects.order_by("position"))
-    if any(item.role == "manifest" for item in objects):
-        return None
-    content = manifests.build(record)
-    names = record.digital_objects.values_list("copies__store", flat=True).distinct()
-    with transaction.atomic():
-        Record.objects.select_for_update(of=("self",)).only("pk").get(pk=record.pk)
-        if record.digital_objects.filter(role="manifest").exists():
-            return None
-        item = DigitalObject.objects.create(
-            id=new_id(),
-            record=record,
-            role="manifest",
-            position=len(objects),
-            path="manifest.json",
-            bytes=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            sm3=hashlib.new("sm3", content).hexdigest(),
-            mime="application/json",
-            puid="fmt/817",
-            is_original=False,
-        )
-        key = stores.key_of(record.fonds.code, record.id, item.id)
-        Copy.objects.bulk_create(
-            Copy(object=item, store=name, key=key) for name in sorted(filter(None, names))
-        )
-    return content
 
 
 def _book(record: Record, done: list, faults: list, *, actor: Actor) -> bool:
@@ -128,19 +95,45 @@ def _book(record: Record, done: list, faults: list, *, actor: Actor) -> bool:
                     name=record.reference_code,
                     data=data,
                 )
-        left = Copy.objects.filter(object__record=record, state__in=UNWRITTEN).exists()
+        unwritten = Copy.objects.filter(object__record=record, state__in=UNWRITTEN)
+        made = {copy.object_id for copy, *_ in done if copy.object.role in MADE}
+        if made:
+            made -= set(unwritten.filter(object__in=made).values_list("object_id", flat=True))
+            MadeContent.objects.filter(object__in=made).delete()
+        left = unwritten.exists()
         if done and Block.objects.filter(record=record, kind="hold", lifted_at=None).exists():
             changes.announce("holds", record.id)  # the store's legal hold follows what was stored since
         if done and not left:
             audit.record(
                 actor=actor,
-                action="record.kept",
+                action="record.kept" if _files(done) else "manifest.kept",
                 kind="record",
                 subject=record.id,
                 name=record.reference_code,
                 data={"stores": "、".join(sorted({copy.store for copy, *_ in done}))},
             )
     return not left
+
+
+def _files(done: list) -> bool:
+    """Whether more was written than another edition of the manifest."""
+    return any(copy.object.role not in MADE for copy, *_ in done)
+
+
+def drain(*, actor: Actor, limit: int = 50) -> int:
+    """Follow up on what was decided: the editions that are due, and the copies of those that are not written yet.
+    Returns how many were done. One process at a time: two would write the same copy twice."""
+    done = 0
+    with alone(TOPIC) as ours:
+        if ours:
+            done = changes.follow(TOPIC, editions.follow, limit=limit)
+            for record_id in editions.unwritten(limit):
+                done += keep(record_id, _only_made, actor=actor)
+    return done
+
+
+def _only_made(item: DigitalObject) -> BinaryIO:
+    raise StorageFailed(store="—", kind="missing", reason=f"“{item.path}”没有可以抄写的副本。")
 
 
 def records_to_keep(limit: int) -> list[UUID]:

@@ -1,85 +1,166 @@
 """元数据清单: what a record is, beside its bytes, so that the catalogue can be rebuilt from storage alone.
 
-Canonical JSON made from rows only, and the same rows always give the same bytes: an interrupted keeping makes it
-again. Personal values stand in it as the cipher text of the database.
+Canonical JSON made from rows only. Every column of the record and of what hangs on it stands in it, by the column's own
+name, personal values as the cipher text of the database; numbers of database rows never do (a fonds stands there by its
+code, a department by its name). Each edition carries its number, its time and the digest of the edition before it.
+`stub` is the same without cipher text: what stays of a record that is destroyed.
 """
 
 import json
+from dataclasses import dataclass
+from datetime import datetime
 
-from archive import terms
-from archive.models import Record
+from archive import catalogue, privacy, terms
+from archive.models import (
+    Determination,
+    DigitalObject,
+    Event,
+    Record,
+    RecordParty,
+    Relation,
+    User,
+)
 
-FORMAT = "archive-manifest/1"
+FORMAT = "archive-manifest/2"
+TOPIC = "manifest"
+"""Announced with a record's id when something was decided about it: a new edition is due (archive/editions.py)."""
+MADE = ("manifest", "eep")
+"""Roles of the objects that the archive itself makes of a record's rows."""
+HEADER = ("edition", "made_at", "previous", "events")
+"""What differs from edition to edition though nothing was decided. `previous`: SHA-256 of the edition before."""
 
 
-def build(record: Record) -> bytes:
-    """The manifest of a record as filed. Wants `fonds` and `department` selected along."""
-    objects = record.digital_objects.exclude(role="manifest").order_by("position")
-    data = {
-        "format": FORMAT,
-        "id": str(record.id),
-        "reference_code": record.reference_code,
-        "fonds": {"code": record.fonds.code, "name": record.fonds.name, "scheme": record.fonds.scheme},
-        "category": record.category,
-        "number": record.number,
-        "title": record.title,
-        "year": record.year,
-        "stage": {"code": record.stage, "name": terms.STAGES.get(record.stage, record.stage)},
-        "insurance": record.insurance,
-        "insurances": record.insurances,
-        "formed_on": record.formed_on.isoformat(),
-        "retention": record.retention,
-        "retention_key": record.retention_key,
-        "provisional": record.provisional,
-        "due_on": record.due_on.isoformat() if record.due_on else None,
-        "department": record.department.name if record.department else None,
-        "security": record.security,
-        "responsible": record.responsible,
-        "document_no": record.document_no,
-        "source": record.source,
-        "item": record.item,
-        "item_title": record.item_title,
-        "business_no": record.business_no,
-        "business_revision": record.business_revision,
-        "archived_at": record.archived_at.isoformat(),
-        "package_sha256": record.package_sha256,
-        "content_digest": record.content_digest,
-        "description": record.description,
-        "parties": [
-            {
-                "kind": party.kind,
-                "name": party.name,
-                "id_type": party.id_type,
-                "id_no": party.id_no,
-                "uscc": party.uscc,
-                "own_no": party.own_no,
-            }
-            for party in record.parties.order_by("kind", "position")
-        ],
-        "relates": [
-            {"business_no": relation.business_no, "relation": relation.kind}
-            for relation in record.relates.order_by("id")
-        ],
-        "objects": [
-            {
-                "id": str(item.id),
-                "role": item.role,
-                "position": item.position,
-                "material": item.material,
-                "material_code": item.material_code,
-                "path": item.sealed_path or item.path,
-                "bytes": item.bytes,
-                "sha256": item.sha256,
-                "sm3": item.sm3,
-                "mime": item.mime,
-                "puid": item.puid,
-                "pages": item.pages,
-                "original": item.is_original,
-                "sealed": item.is_sealed,
-                "signed": item.is_signed,
-                "copies": item.copies_declared,
-            }
-            for item in objects
-        ],
+@dataclass(frozen=True)
+class Header:
+    edition: int
+    made_at: datetime
+    previous: str = ""
+
+
+def build(record: Record, header: Header) -> dict:
+    """The manifest of a record as its rows are now. Wants `fonds`, `department` and `handed_in_by` selected along."""
+    return catalogue.plain(
+        {
+            "format": FORMAT,
+            "edition": header.edition,
+            "made_at": header.made_at,
+            "previous": header.previous,
+            "fonds": _fonds(record),
+            "record": _record(record),
+            "words": _words(record),
+            "parties": [_row(party, "id", "record") for party in _parties(record)],
+            "relates": [_row(one, "id", "record") for one in record.relates.order_by("business_no", "kind")],
+            "related_by": _related_by(record),
+            "blocks": [_row(block, "record") for block in record.blocks.order_by("placed_at", "id")],
+            "decisions": _decisions(record.retention_key),
+            "objects": _objects(record),
+            "events": _events(record),
+        }
+    )
+
+
+def stub(record: Record, now: datetime) -> dict:
+    """What is to be known of a record once it is destroyed: the manifest without any personal number."""
+    return privacy.without_cipher_text(build(record, Header(0, now)))
+
+
+def encode(manifest: dict) -> bytes:
+    """One line a section: people can read it, and the same manifest gives the same bytes."""
+    lines = [f'"{name}":{catalogue.line(manifest[name]).decode()}' for name in manifest]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def parse(content: bytes) -> dict:
+    """Raises ValueError for what is no manifest of ours."""
+    try:
+        manifest = json.loads(content)
+        known = manifest["format"] == FORMAT and manifest["record"]["id"]
+        parts = [
+            manifest[name] for name in ("parties", "relates", "blocks", "decisions", "objects", "events")
+        ]
+        known = known and all(isinstance(part, list) for part in parts)
+    except (UnicodeDecodeError, RecursionError, LookupError, TypeError) as fault:
+        raise ValueError(f"不是元数据清单：{type(fault).__name__}") from fault
+    if not known:
+        raise ValueError("不是本系统的元数据清单")
+    return manifest
+
+
+def same(one: dict, other: dict) -> bool:
+    """Nothing was decided between the two editions."""
+    return _body(one) == _body(other)
+
+
+def _body(manifest: dict) -> dict:
+    """Objects that editions themselves brought are no difference between them."""
+    body = {name: value for name, value in manifest.items() if name not in HEADER}
+    return body | {"objects": [item for item in body["objects"] if item["role"] not in MADE]}
+
+
+def _row(row, *without: str) -> dict:
+    return catalogue.values_of(row, without)
+
+
+def _fonds(record: Record) -> dict:
+    return _row(record.fonds, "id")
+
+
+def _record(record: Record) -> dict:
+    who = record.handed_in_by
+    named = {"department": record.department.name if record.department else None}
+    named["handed_in_by"] = who_is(who) if who else None
+    return _row(record, "fonds", "department", "handed_in_by") | named
+
+
+def who_is(user: User) -> dict:
+    return {"id": user.pk, "username": user.username, "name": user.name}
+
+
+def _words(record: Record) -> dict:
+    """The codes in words, for whoever reads this without us."""
+    return {
+        "fonds": record.fonds.name,
+        "category": terms.CATEGORIES.get(record.category, ""),
+        "stage": terms.STAGES.get(record.stage, ""),
+        "insurances": record.insurance_names,
+        "security": terms.SECURITY_LEVELS.get(record.security, ""),
     }
-    return json.dumps(data, ensure_ascii=False, sort_keys=True, indent=1).encode()
+
+
+def _parties(record: Record) -> list[RecordParty]:
+    return list(record.parties.order_by("kind", "position"))
+
+
+def _related_by(record: Record) -> list[dict]:
+    rows = Relation.objects.filter(earlier=record).select_related("record").order_by("record_id", "kind")
+    return [
+        {"record": one.record_id, "reference_code": one.record.reference_code, "kind": one.kind}
+        for one in rows
+    ]
+
+
+def _decisions(key: str) -> list[dict]:
+    """What the site decided about the period of this class or item, the oldest first."""
+    rows = Determination.objects.filter(key=key).order_by("id").select_related("decided_by")
+    return [
+        _row(row, "id", "decided_by") | {"decided_by": who_is(row.decided_by) if row.decided_by else None}
+        for row in rows
+    ]
+
+
+def _objects(record: Record) -> list[dict]:
+    """Every object, with the stores that hold it or are to hold it: a version is found by listing its key there."""
+    items = record.digital_objects.order_by("position").prefetch_related("copies")
+    found = []
+    for item in items:
+        found.append(object_of(item, sorted(copy.store for copy in item.copies.all())))
+    return found
+
+
+def object_of(item: DigitalObject, names: list[str]) -> dict:
+    return catalogue.plain(_row(item, "record") | {"stores": names})
+
+
+def _events(record: Record) -> list[dict]:
+    rows = Event.objects.filter(kind="record", subject=str(record.pk)).order_by("sequence")
+    return [_row(row) for row in rows]

@@ -114,6 +114,15 @@ def decrypt(text: str) -> str:
     return key_ring().decrypt(base64.urlsafe_b64decode(text[len(PREFIX) :])).decode()
 
 
+def without_cipher_text(value):
+    """Plain data with every personal value blanked: without the cipher text no key can bring it back."""
+    if isinstance(value, dict):
+        return {key: without_cipher_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_cipher_text(item) for item in value]
+    return "" if isinstance(value, str) and value.startswith(PREFIX) else value
+
+
 def normal_number(number: str) -> str:
     """NFKC (full-width digits become ASCII), no blanks or dashes, letters in upper case."""
     return re.sub(r"[\s\-—]", "", unicodedata.normalize("NFKC", number)).upper()

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from archive import audit, changes, numbering, periods, permissions, privacy, states, stores, terms
+from archive import audit, changes, manifests, numbering, periods, permissions, privacy, states, stores, terms
 from archive.errors import NotFound, StorageFailed, WrongState
 from archive.inspection.codes import identity_numbers
 from archive.models import (
@@ -301,6 +301,7 @@ def _relate(record: Record, relates: Sequence[tuple[str, str]], *, actor: Actor)
         relation.earlier = record
         relation.save(update_fields=["earlier"])
         _mark_related(record, relation.record, relation.kind, actor=actor)
+        changes.announce(manifests.TOPIC, relation.record_id)
 
 
 def _mark_related(earlier: Record, by: Record, kind: str, *, actor: Actor) -> None:
@@ -313,6 +314,7 @@ def _mark_related(earlier: Record, by: Record, kind: str, *, actor: Actor) -> No
         data={"by": by.reference_code, "kind": kind},
     )
     changes.announce("search", earlier.pk)
+    changes.announce(manifests.TOPIC, earlier.pk)
 
 
 def get_for(actor: Actor, pk: UUID | str, action: str) -> Record:
@@ -358,6 +360,8 @@ def move(record_id: UUID, to: str, *, actor: Actor, action: str, data: dict | No
         actor=actor, action=action, kind="record", subject=record.pk, name=record.reference_code, data=data
     )
     changes.announce("search", record.pk)
+    if to == "transferred":  # what is destroyed has no manifest
+        changes.announce(manifests.TOPIC, record.pk)
     return record
 
 

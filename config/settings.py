@@ -207,12 +207,18 @@ GROUP_SAMPLE_PERCENT = env.number("ARCHIVE_GROUP_SAMPLE_PERCENT", 5)
 EXPORT_DAYS = env.number("ARCHIVE_EXPORT_DAYS", 3)
 MAX_PACKAGE_BYTES = env.number("ARCHIVE_MAX_PACKAGE_MB", 4096) * 1024 * 1024
 
+# Backups: the folder that the daily job writes to ("": no job), how long a file is kept, and where the passphrase is
+BACKUP_DIR = env.text("ARCHIVE_BACKUP_DIR")
+BACKUP_KEEP_DAYS = env.number("ARCHIVE_BACKUP_KEEP_DAYS", 30)
+BACKUP_PASSPHRASE_FILE = env.text("ARCHIVE_BACKUP_PASSPHRASE_FILE")
+
 # Who consumes what the outbox announces: topic → (module, function). The topic is also announced to.
 CHANGE_TOPICS = {
     "search": "search.indexing.follow",
     "holds": "retention.holds.follow",
     "register-holds": "retention.registers.follow_holds",
     "locks": "archive.extension.follow",
+    "manifest": "archive.editions.follow",
 }
 # Whatever may hold a trace of a record outside `archive` (design §3, archive/traces.py).
 TRACE_KEEPERS = [

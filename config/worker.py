@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from archive import changes, extension
+from archive import changes, extension, keeping
 from archive.errors import ArchiveError
 from archive.inspection.fence import Fence
 from archive.permissions import Actor
@@ -28,6 +28,7 @@ FOLLOWERS: list[Callable[[Actor], int]] = [
     lambda actor: register_papers.print_waiting(actor=actor),
     lambda actor: appraisal.resume(actor=actor),
     lambda actor: extension.drain(),
+    lambda actor: keeping.drain(actor=actor),
 ]
 """What follows up on decisions. A fault of one (a store that does not answer) keeps no other from its work."""
 

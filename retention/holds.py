@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from archive import audit, changes, numbering, privacy, stores
+from archive import audit, changes, manifests, numbering, privacy, stores
 from archive.errors import NotAllowed, NotFound, StorageFailed, WrongInput, WrongState
 from archive.locks import alone
 from archive.models import Block, Copy, Fonds, Record, RecordParty, User
@@ -226,6 +226,7 @@ def _tell(records: Sequence[Record], action: str, data: dict, actor: Actor) -> N
     changes.announce(TOPIC, *ids)
     changes.announce(REGISTERS, *ids)
     changes.announce("search", *ids)
+    changes.announce(manifests.TOPIC, *ids)
 
 
 def _say(hold: Hold, action: str, actor: Actor, data: dict) -> None:

@@ -12,6 +12,7 @@ from datetime import date
 from uuid import UUID
 
 from archive import determinations, states, terms
+from archive.manifests import MADE
 from archive.models import Copy, DigitalObject, Record
 from retention import holds
 from retention.models import AppraisalItem
@@ -112,7 +113,8 @@ def _columns(record: Record, objects: Sequence[DigitalObject], item, kept_until:
 
 
 def objects_digest(objects: Iterable[DigitalObject]) -> str:
-    """SHA-256 over the digests of every object of a record, in order."""
+    """SHA-256 over the digests of every object of a record, in order. Manifests are none of them: a hold that is placed
+    and lifted makes new editions, and the record is the same."""
     return digest_of(
-        [[str(one.pk), one.role, one.sha256, one.sm3, one.bytes] for one in objects],
+        [[str(one.pk), one.role, one.sha256, one.sm3, one.bytes] for one in objects if one.role not in MADE],
     )

@@ -15,6 +15,7 @@ RECORDS_WITHOUT_SCOPE = {
     "archive/records.py": "the gate itself, and the verbs behind it",
     "archive/keeping.py": "locks and writes a record it was given by id; shows nothing",
     "archive/fixity.py": "locks the record of a damaged copy",
+    "archive/editions.py": "locks a record about which something was decided; shows nothing",
     "archive/destruction.py": "behind retention's own gate: the row of a register names the record",
     "archive/extension.py": "locks the record of an opinion that was given on it",
     "retention/holds.py": "locks the records of a hold whose extent was asked for under the scope",
@@ -30,6 +31,7 @@ RECORDS_WITHOUT_SCOPE = {
 DELETERS = {
     "archive/changes.py": "a message of the outbox that was followed up",
     "archive/seals.py": "messages of the outbox that are sealed",
+    "archive/keeping.py": "bytes of a manifest whose every copy is stored",
     "archive/destruction.py": "what personal data leaves behind beside the stub of a destroyed record",
     "archive/jobs.py": "a schedule that is not in the table any more",
     "archive/people.py": "an assignment that ended; its event stays",
