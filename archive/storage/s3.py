@@ -12,20 +12,21 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any, BinaryIO
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from archive.errors import StorageFailed
-from archive.storage import base
+from archive.storage import base, reading, s3_uploads
 from archive.storage.base import GOVERNANCE, ProbeResult, StoredObject, StoredVersion, failed
 from archive.storage.probe import probe
 from archive.storage.s3_client import make_client
-from archive.storage.s3_errors import explain, http_status
+from archive.storage.s3_errors import WrongAnswer, explain, http_status, named_by_status
 
-SINGLE_PUT = 64 * 1024 * 1024
+SINGLE_PUT = 32 * 1024 * 1024
 """Up to this size one put, held in memory; above it parts of PART_SIZE, one in memory at a time."""
 PART_SIZE = 16 * 1024 * 1024
 MAX_PARTS = 10_000
@@ -73,7 +74,7 @@ class S3Store:
             "Bucket": self.bucket,
             "Key": key,
             "ContentType": content_type,
-            "Metadata": base.encode_metadata(self.name, metadata or {}) | {SHA256: reader.sha256},
+            "Metadata": base.encode_metadata(self.name, metadata or {}) | _digest(reader),
         }
         if until:
             request |= {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until}
@@ -88,11 +89,12 @@ class S3Store:
             found = self.head(key, version)
         if until:
             self._confirm_lock(found, until, mode)
-        return found
+        return found if found.sha256 else replace(found, sha256=reader.sha256)
 
     def _put_whole(self, request: dict, reader: base.CheckedReader) -> dict:
         body = reader.read(reader.size)
         reader.finish()  # before a byte is sent: a wrong stream leaves nothing
+        request["Metadata"] |= _digest(reader)
         with self._asking(request["Key"]):
             return self.client.put_object(**request, Body=body, ContentMD5=_md5(body))
 
@@ -118,7 +120,7 @@ class S3Store:
             raise
 
     def _abort(self, part: dict) -> None:
-        """As far as the server can be reached; what remains, its lifecycle rule for unfinished uploads takes."""
+        """As far as the server can be reached; what remains, `sweep` takes away a day later."""
         try:
             with self._asking(part["Key"]):
                 self.client.abort_multipart_upload(**part)
@@ -186,12 +188,18 @@ class S3Store:
             if error.kind != "missing":
                 raise
 
+    def sweep(self, older_than: timedelta = s3_uploads.ABANDONED_AFTER) -> int:
+        """Take away what interrupted uploads left. Returns how many."""
+        with self._asking():
+            return s3_uploads.sweep(self.client, self.bucket, older_than)
+
     # Reading
 
     def head(self, key: str, version: str) -> StoredObject:
         self._check_version(key, version)
         with self._asking(key, version):
             reply = self.client.head_object(Bucket=self.bucket, Key=key, VersionId=version)
+            _require(reply.get("VersionId") == version and "LastModified" in reply)
         metadata = base.decode_metadata(reply.get("Metadata", {}))
         etag = reply.get("ETag", "").strip('"')
         until = reply.get("ObjectLockRetainUntilDate")
@@ -221,11 +229,13 @@ class S3Store:
         try:
             with self._asking(key, version):
                 reply = self.client.get_object(Bucket=self.bucket, Key=key, VersionId=version, **ranged)
+                _require(reply.get("VersionId") == version)
+                _require(not ranged or reply.get("ContentRange", "").startswith(f"bytes {start}-"))
         except StorageFailed as error:
             if http_status(error.__cause__) == 416:  # begins beyond the end
                 return BytesIO()
             raise
-        body = reply["Body"]
+        body = reading.Body(reply["Body"], reply["ContentLength"], self.config.read_timeout)
         return base.buffered(base.GuardedReader(body, lambda error: self._as_failure(error, key), length))
 
     def versions(self, key: str) -> list[StoredVersion]:
@@ -247,6 +257,7 @@ class S3Store:
                 Bucket=self.bucket, Prefix=prefix, PaginationConfig={"PageSize": self.page_size}
             )
             for page in pages:
+                _require(page.get("Name") == self.bucket and "IsTruncated" in page)
                 listed = [self._listed(entry, False) for entry in page.get("Versions", ())]
                 listed += [self._listed(entry, True) for entry in page.get("DeleteMarkers", ())]
                 newest_first = sorted(listed, key=lambda one: one.written_at, reverse=True)
@@ -336,6 +347,8 @@ class S3Store:
             failure = self._as_failure(error, key)
             if failure is None:
                 raise
+            if failure.kind == "denied" and named_by_status(error):
+                failure = self._told(key) or failure
             if protecting and failure.kind == "denied" and self._is_protected(key, version):
                 failure = failed(self.name, "locked", f"“{key}”已锁定或冻结，存储拒绝了这个操作。")
             if failure.kind == "missing" and isinstance(error, ClientError) and self._bucket_is_missing():
@@ -345,6 +358,14 @@ class S3Store:
     def _as_failure(self, error: Exception, key: str) -> StorageFailed | None:
         explained = explain(error, key)
         return explained and failed(self.name, *explained)
+
+    def _told(self, key: str) -> StorageFailed | None:
+        """What a refused HEAD, whose answer has no body, is about: the same question where the answer has one."""
+        try:
+            self.client.list_object_versions(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        except (ClientError, BotoCoreError) as error:
+            return self._as_failure(error, key)
+        return None
 
     def _is_protected(self, key: str, version: str) -> bool:
         try:
@@ -359,7 +380,20 @@ class S3Store:
             self.client.head_bucket(Bucket=self.bucket)
         except ClientError as error:
             return http_status(error) == 404
+        except BotoCoreError:
+            return False
         return False
+
+
+def _require(kept: bool) -> None:
+    """An answer that does not say what every S3 server says comes from somebody else on the way."""
+    if not kept:
+        raise WrongAnswer
+
+
+def _digest(reader: base.CheckedReader) -> dict[str, str]:
+    """For the metadata, which is sent first: of an upload in parts whose digest nobody knew before there is none."""
+    return {SHA256: reader.sha256} if reader.sha256 else {}
 
 
 def _md5(block: bytes) -> str:

@@ -15,11 +15,13 @@ from botocore.exceptions import (
     ResponseStreamingError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ProtocolError
 
 from archive.errors import StorageFailed
 from archive.storage.files import explain as explain_os
-from archive.storage.s3_errors import explain, http_status
+from archive.storage.reading import TooShort, TooSlow
+from archive.storage.s3_errors import WrongAnswer, explain, http_status
 
 
 def client_error(code, status=400):
@@ -46,7 +48,11 @@ def client_error(code, status=400):
         (client_error("InvalidRequest"), "unsupported"),
         (client_error("NotImplemented", 501), "unsupported"),
         (client_error("SomethingNew", 418), "failed"),
-        (client_error("RequestTimeTooSkewed", 403), "failed"),
+        (client_error("RequestTimeTooSkewed", 403), "unreachable"),
+        (TooSlow(), "unreachable"),
+        (TooShort(), "unreachable"),
+        (WrongAnswer(), "unreachable"),
+        (ResponseParserError("x"), "unreachable"),
         (EndpointConnectionError(endpoint_url="x"), "unreachable"),
         (ConnectTimeoutError(endpoint_url="x"), "unreachable"),
         (ReadTimeoutError(endpoint_url="x"), "unreachable"),
