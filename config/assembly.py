@@ -7,6 +7,7 @@ nothing dangling, every table known to the database.
 from archive import audit, permissions, triggers
 from archive.pages import audit as audit_pages
 from archive.pages import people as people_pages
+from config import backup
 from config import places as config_places
 from ingest import permissions as ingest_permissions
 from ingest import places as ingest_places
@@ -19,7 +20,7 @@ from search import places as search_places
 
 TRIGGER_RULES: list[triggers.Rule] = [*triggers.RULES, *ingest_triggers.RULES, *retention_triggers.RULES]
 PERMISSIONS = [ingest_permissions.TABLE, retention_permissions.TABLE, search_permissions.TABLE]
-AUDIT_SENTENCES = [ingest_permissions.SENTENCES, retention_permissions.SENTENCES]
+AUDIT_SENTENCES = [ingest_permissions.SENTENCES, retention_permissions.SENTENCES, backup.SENTENCES]
 NAVIGATION: list[tuple[str, str, str, str]] = [
     ("", "待办", "home", ""),
     *search_places.PLACES,

@@ -16,6 +16,7 @@ from archive import privacy
 from archive.errors import ArchiveError, NotConfigured, StorageFailed, WrongInput, WrongPack
 from archive.permissions import Actor, system_actor
 from config import checks
+from config.backup import moving
 
 
 def require_setup() -> None:
@@ -33,6 +34,7 @@ class ArchiveCommand(BaseCommand):
         True  # refuse to work on settings that are unsafe in production, or without a set-up installation
     )
     needs_setup = True  # False for what makes an installation, or needs none
+    restores = False  # may work while a restore is half done: only the one that ends it
     json = False
 
     def add_arguments(self, parser) -> None:
@@ -50,6 +52,8 @@ class ArchiveCommand(BaseCommand):
         try:
             if self.guarded:
                 checks.require_sound()
+                if not self.restores:
+                    moving.require_finished()
                 if self.needs_setup:
                     require_setup()
             status = self.run(**options)
