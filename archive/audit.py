@@ -51,6 +51,11 @@ TABLE: dict[str, str] = {
     "user.password_set": "重设初始密码",
     "user.password_changed": "修改自己的密码",
     "fixity.run": "固化核验：{checked} 个副本，受损 {damaged} 个",
+    "locks.renewed": "续锁：副本 {copies} 个，系统文件 {evidence} 个，改为 COMPLIANCE {raised} 个，受损 {damaged} 个，没有续成 {failed} 个",
+    "lock_mode.asked": "提出改为 COMPLIANCE 锁定：{reason}（{confirm_from} 起可由另一人确认）",
+    "lock_mode.withdrawn": "撤回改为 COMPLIANCE 锁定：{reason}",
+    "lock_mode.confirmed": "确认改为 COMPLIANCE 锁定（提出人 {asked_by}）：在管档案 {records} 件",
+    "lock_mode.ordered": "安排现有副本改为 COMPLIANCE 锁定：{copies} 个",
 }
 ACCESSES: dict[str, str] = {
     "record.viewed": "查看档案",

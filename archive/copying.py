@@ -44,6 +44,7 @@ def write(
             sha256=digest,
             content_type="application/octet-stream" if cipher else item.mime or "application/octet-stream",
             lock_until=lock,
+            mode=stores.lock_mode(record.fonds_id),
             metadata={"record": str(record.id), "sm3": item.sm3, "role": item.role},
         )
     _read_back(store, stored, digest, size)

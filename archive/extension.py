@@ -9,12 +9,11 @@ from datetime import date
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
-from archive import audit, changes, manifests, periods, stores
-from archive.errors import StorageFailed, WrongInput, WrongState
+from archive import audit, changes, manifests, periods, renewal
+from archive.errors import WrongInput, WrongState
 from archive.models import Copy, Record
-from archive.permissions import Actor
+from archive.permissions import Actor, system_actor
 from archive.states import RECORD_STATES
 
 TOPIC = "locks"
@@ -68,23 +67,12 @@ def _due(day: date | None) -> str:
 
 
 def follow(record_ids: Sequence[UUID]) -> None:
-    """Lock every stored copy of these records until their periods, as they are now, ask for it. Never shortens.
-
-    Raises StorageFailed after having tried them all.
-    """
-    failed: StorageFailed | None = None
-    copies = Copy.objects.filter(object__record_id__in=record_ids, state="stored")
-    for copy in copies.select_related("object__record"):
-        until = stores.lock_until(copy.object.record, today=timezone.localdate())
-        if until is None or (copy.lock_until is not None and copy.lock_until >= until):
-            continue
-        try:
-            held = stores.get(copy.store).extend_lock(copy.key, copy.version, until)
-            Copy.objects.filter(pk=copy.pk).update(lock_until=held.lock_until, lock_mode=held.lock_mode or "")
-        except StorageFailed as error:
-            failed = error
-    if failed:
-        raise failed
+    """Lock every stored copy of these records until their periods, as they are now, ask for it (`renewal`). Never
+    shortens. Raises StorageFailed after having tried them all, so that the message waits for another try."""
+    rows = Copy.objects.filter(object__record_id__in=record_ids, state__in=renewal.HELD).order_by("id")
+    done = renewal.lock_on(list(rows.select_related("object__record__fonds")), actor=system_actor("续锁"))
+    if done.fault:
+        raise done.fault
 
 
 def drain(limit: int = 200) -> int:

@@ -17,10 +17,11 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import BinaryIO
 from uuid import UUID
 
@@ -45,7 +46,7 @@ ROUND_DAYS = 90
 """Without an extent a sweep takes its daily share, so that everything is checked within so many days."""
 RESUME_WITHIN = timedelta(days=30)
 UNWRITTEN = ["pending", "failed", "removed"]
-OWN = ("_probe/", "seals/", "fixity/")
+OWN = ("_probe/", *stores.OWN)
 """Keys that the archive itself writes: a store that holds nothing else holds no records."""
 
 
@@ -275,12 +276,30 @@ def _book(run: FixityRun, outcomes: list[Outcome], *, actor: Actor) -> list[Outc
     return damaged
 
 
-def _book_one(run: FixityRun, outcome: Outcome, now: datetime, *, actor: Actor) -> bool:
+def target_of(copy: Copy) -> Target:
+    """For whoever has the copy, its object and its record at hand."""
+    return Target(*(attrgetter(name.replace("__", "."))(copy) for name in FIELDS))
+
+
+@transaction.atomic
+def book_found(outcomes: Sequence[Outcome], *, extent: str, actor: Actor) -> int:
+    """Book damage that was met outside a sweep (`extent` says where) as a run of its own. Nobody has read the bytes, so
+    the time of the last check stays. How many of them are damage."""
+    now = timezone.now()
+    run = FixityRun.objects.create(started_at=now, finished_at=now, extent=extent, checked=len(outcomes))
+    ordered = sorted(outcomes, key=lambda o: (o.target.record, o.target.id))
+    run.damaged = sum(_book_one(run, outcome, now, actor=actor, read=False) for outcome in ordered)
+    run.save(update_fields=["damaged"])
+    return run.damaged
+
+
+def _book_one(run: FixityRun, outcome: Outcome, now: datetime, *, actor: Actor, read: bool = True) -> bool:
     """Whether it is damage: a copy that disposal has meanwhile removed, or is removing, is none."""
     target = outcome.target
     record = Record.objects.select_for_update(of=("self",)).get(pk=target.record)
     copy = Copy.objects.get(pk=target.id)
-    Copy.objects.filter(pk=copy.pk).update(checked_at=now)
+    if read:
+        Copy.objects.filter(pk=copy.pk).update(checked_at=now)
     if record.state in ("disposing", "destroyed") or copy.state not in ("stored", "damaged"):
         return False
     if copy.version != target.version:

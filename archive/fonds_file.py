@@ -2,7 +2,7 @@
 
 Permanent, numbered without gaps in the fonds, never due. A paper's bytes lie in every configured store under
 `fondsfile/<fonds>/<paper>`, locked to the horizon and read back, before its row exists: a kill in between leaves bytes
-without a row, never a row without bytes. The locks are renewed at half the horizon (`renew_locks`); papers never end.
+without a row, never a row without bytes. The locks are renewed at half the horizon (`renewal`); papers never end.
 """
 
 import hashlib
@@ -77,6 +77,7 @@ def _put(store: Store, key: str, content: bytes, paper: Paper) -> dict[str, str]
         sha256=paper.sha256,
         content_type=paper.mime,
         lock_until=stores.horizon(timezone.localdate()),
+        mode=stores.lock_mode(paper.fonds),
         metadata={"paper": str(paper.pk), "about": paper.about},
     )
     _whole(store, stored.key, stored.version, paper)
@@ -122,20 +123,3 @@ def open_paper(paper: Paper, *, actor: Actor) -> BinaryIO:
     raise fault or StorageFailed(
         store="—", kind="missing", reason="存放这份文件的存储不在当前配置中，请系统管理员检查。"
     )
-
-
-def renew_locks() -> int:
-    """Lock on what would be free within half the horizon; how many copies. A daily job."""
-    today = timezone.localdate()
-    until, renewed = stores.horizon(today), 0
-    half = timezone.now() + (until - timezone.now()) / 2
-    for paper in Paper.objects.order_by("pk").iterator(chunk_size=200):
-        for copy in paper.copies:
-            store = stores.configured().get(copy["store"])
-            if store is None:
-                continue
-            held = store.head(copy["key"], copy["version"])
-            if held.lock_until is None or held.lock_until < half:
-                store.extend_lock(copy["key"], copy["version"], until)
-                renewed += 1
-    return renewed

@@ -52,6 +52,8 @@ TABLE: dict[str, Action] = {
     "determination.confirm": action("确认保管期限", "manager"),
     "fixity.read": action("查看固化核验", "archivist", "manager", "sysadmin", "inspector", "auditor"),
     "fixity.run": action("执行固化核验", "archivist", "manager", "sysadmin"),
+    "lock_mode.read": action("查看锁定方式", "manager", "approver", "sysadmin", "inspector", "auditor"),
+    "lock_mode.change": action("改变锁定方式", "manager", "approver"),
     "audit.read": action("查看审计记录", "auditor", "inspector"),
     "audit.seal": action("封存审计记录", "auditor"),
     "paper.read": action("查看全宗卷", "archivist", "manager", "appraiser", "approver", "supervisor", "inspector", "auditor"),

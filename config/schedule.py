@@ -5,13 +5,16 @@ Each function translates into one verb, as a view or a command does. All of them
 
 import logging
 from datetime import time
+from pathlib import Path
 
+from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from archive import fixity, fonds_file, seals
+from archive import fixity, renewal, seals
 from archive.jobs import DAILY, HOURLY, Job
 from archive.permissions import Actor, system_actor
+from config.backup import taking
 from ingest import receiving
 from retention import due, holds
 
@@ -37,12 +40,13 @@ JOBS = [
         at=time(0, 40),
     ),
     Job(
-        code="fonds-file",
-        name="全宗卷续锁",
-        function="config.schedule.lock_fonds_file",
+        code="locks",
+        name="续锁",
+        function="config.schedule.renew_locks",
         every=DAILY,
         at=time(2, 50),
     ),
+    Job(code="backup", name="备份", function="config.schedule.back_up", every=DAILY, at=time(0, 50)),
     Job(
         code="staging",
         name="清理暂存区",
@@ -97,8 +101,23 @@ def spread_holds() -> str:
     return f"新近归档的 {holds.spread(actor=actor())} 件已按人、按单位暂缓"
 
 
-def lock_fonds_file() -> str:
-    return f"全宗卷续锁 {fonds_file.renew_locks()} 个副本"
+def renew_locks() -> str:
+    """Busy is no failure: somebody else is at it."""
+    try:
+        return str(renewal.renew(actor=actor()))
+    except renewal.Busy as fault:
+        return str(fault)
+
+
+def back_up() -> str:
+    """Into the configured folder; then those whose day is over go. Refusals are failures of the job, to be seen."""
+    if not settings.BACKUP_DIR:
+        return "没有设置备份目录（ARCHIVE_BACKUP_DIR），没有备份"
+    made = taking.take(
+        actor=actor(), folder=Path(settings.BACKUP_DIR), passphrase=taking.passphrase_from_file()
+    )
+    removed = taking.sweep(actor=actor())
+    return f"备份 {made.name}，{made.bytes} 字节" + (f"；清除到期的 {len(removed)} 份" if removed else "")
 
 
 def sweep_staging() -> str:

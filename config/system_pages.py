@@ -180,7 +180,8 @@ def _run(run: FixityRun) -> dict[str, Any]:
 
 def _extent(code: str) -> str:
     kind, _, value = code.partition(":")
-    return {"all": "全部", "limit": f"最久未核验的 {value} 个", "record": "一件档案"}.get(kind, code)
+    names = {"all": "全部", "limit": f"最久未核验的 {value} 个", "record": "一件档案", "locks": "续锁时发现"}
+    return names.get(kind, code)
 
 
 def _damaged(actor: Actor):

@@ -1,7 +1,6 @@
 """全宗卷: bytes first, then the row; numbered without gaps; read only where one may, and never changed bytes."""
 
 import hashlib
-from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -129,15 +128,3 @@ def test_who_has_no_part_in_decisions_reads_no_papers(stores, actor, role):
     assert isinstance(user, Actor)
     with pytest.raises(NotFound):
         fonds_file.get_for(user, paper.pk)
-
-
-def test_locks_of_papers_are_renewed_at_half_the_horizon(stores, actor, settings):
-    settings.LOCK_HORIZON_YEARS = 4
-    paper = keep(actor=actor)
-    assert fonds_file.renew_locks() == 0
-    settings.LOCK_HORIZON_YEARS = 10
-    assert fonds_file.renew_locks() == 1
-    (copy,) = paper.copies
-    held = stores["local"].head(copy["key"], copy["version"])
-    assert held.lock_until > timezone.now() + timedelta(days=365 * 9)
-    assert fonds_file.renew_locks() == 0
