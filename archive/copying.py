@@ -1,92 +1,97 @@
 """One copy: put it, read it back, or adopt what an interrupted attempt left.
 
-No database is written here. Everything that goes wrong is a StorageFailed, which `keeping` writes on the copy.
+A copy of an encrypted object is encrypted anew each time, by the object's own key (`key`, from `object_keys.ready`). It
+counts only once it was read back, decrypted and digested: what cannot be decrypted later is lost. No database is
+written here. Everything that goes wrong is a StorageFailed, which `keeping` writes on the copy.
 """
 
 import hashlib
-import io
 from collections.abc import Callable
 from datetime import datetime
 from typing import BinaryIO
 
-from archive import privacy, stores
-from archive.errors import NotConfigured, StorageFailed
+from archive import contents, stores
+from archive.errors import KeyFailed, StorageFailed
 from archive.models import Copy, DigitalObject, Record
+from archive.segments import Encrypting, stored_size
 from archive.storage import Store, StoredObject
 
 Source = Callable[[DigitalObject], BinaryIO]
 """Opens the clear bytes of an object. Raises StorageFailed(kind="missing") when there are none."""
 
 CHUNK = 1024 * 1024
+OPAQUE = "application/octet-stream"
 
 
 def write(
-    copy: Copy, record: Record, lock: datetime | None, content: Source
-) -> tuple[StoredObject, str, int, str]:
-    """Put one copy and read it back. Returns (stored, sha256 and size of the stored bytes, key id)."""
-    store = stores.configured().get(copy.store)
-    if store is None:
-        raise StorageFailed(store=copy.store, kind="missing", reason="这个存储不在当前配置中。")
-    item = copy.object
-    if copy.attempts > 0 and (adopted := _adopt(store, copy, lock)):
+    copy: Copy, record: Record, lock: datetime | None, content: Source, key: bytes | None = None
+) -> tuple[StoredObject, str, int]:
+    """Put one copy and read it back. Returns (stored, sha256 and size of the stored bytes)."""
+    store, item = stores.get(copy.store), copy.object
+    if item.encrypted and key is None:
+        raise KeyFailed(reason="没有给出数据密钥，不能写入加密的副本。")
+    if copy.attempts > 0 and (adopted := _adopt(store, copy, lock, key)):
         return adopted
     with content(item) as stream:
-        size, digest, cipher = item.bytes, item.sha256, ""
-        if copy.cipher:
-            ring = privacy.key_ring()
-            sealed = ring.encrypt(stream.read())
-            size, digest, cipher = len(sealed), hashlib.sha256(sealed).hexdigest(), ring.current
-            stream = io.BytesIO(sealed)
+        if key is None:
+            size, digest, mime = item.bytes, item.sha256, item.mime or OPAQUE
+        else:
+            stream = Encrypting(stream, key, item.pk, size=item.bytes, sha256=item.sha256, store=store.name)
+            size, digest, mime = stored_size(item.bytes), "", OPAQUE
         stored = store.put(
             copy.key,
             stream,
             size=size,
             sha256=digest,
-            content_type="application/octet-stream" if cipher else item.mime or "application/octet-stream",
+            content_type=mime,
             lock_until=lock,
             mode=stores.lock_mode(record.fonds_id),
             metadata={"record": str(record.id), "sm3": item.sm3, "role": item.role},
         )
-    _read_back(store, stored, digest, size)
-    return stored, digest, size, cipher
+    _prove(store, stored, item, key)
+    return stored, stored.sha256 if key else item.sha256, size
 
 
-def _adopt(store: Store, copy: Copy, lock) -> tuple[StoredObject, str, int, str] | None:
+def _adopt(
+    store: Store, copy: Copy, lock: datetime | None, key: bytes | None
+) -> tuple[StoredObject, str, int] | None:
     """The version an interrupted attempt left, when it is whole and locked as it should be. A damaged one is passed
     over: a good one is then written beside it."""
+    quarantined = set(copy.quarantined.values_list("version", flat=True))
     for version in store.versions(copy.key):
-        if version.marker:
+        if version.marker or version.version in quarantined:
             continue
         try:
-            return _whole(store, copy, version.version, lock)
-        except (StorageFailed, NotConfigured):
+            return _whole(store, copy, version.version, lock, key)
+        except StorageFailed:
             continue
     return None
 
 
-def _whole(store: Store, copy: Copy, version: str, lock) -> tuple[StoredObject, str, int, str]:
-    """This version, proven and locked. Raises StorageFailed, or NotConfigured for cipher text that does not open."""
+def _whole(
+    store: Store, copy: Copy, version: str, lock: datetime | None, key: bytes | None
+) -> tuple[StoredObject, str, int]:
+    """This version, proven and locked. Raises StorageFailed."""
     stored, item = store.head(copy.key, version), copy.object
-    digest, size, cipher = item.sha256, item.bytes, ""
-    if copy.cipher:
-        with store.open(copy.key, version) as stream:
-            sealed = stream.read()
-        if hashlib.sha256(privacy.key_ring().decrypt(sealed)).hexdigest() != item.sha256:
-            raise StorageFailed(store=store.name, kind="changed", reason="先前写入的不是这份文件。")
-        digest, size = hashlib.sha256(sealed).hexdigest(), len(sealed)
-        cipher = sealed.partition(b"\0")[0].decode()
-    else:
-        _read_back(store, stored, digest, size)
+    _prove(store, stored, item, key)
+    # Nobody has told the digest of what an interrupted attempt encrypted, and what lies beside the bytes may be wrong.
+    digest = _digest(store.open(copy.key, version))[0] if key else item.sha256
     if lock is not None and (stored.lock_until is None or stored.lock_until < lock):
         stored = store.extend_lock(copy.key, version, lock)
-    return stored, digest, size, cipher
+    return stored, digest, stored.bytes
 
 
-def _read_back(store: Store, stored: StoredObject, sha256: str, size: int) -> None:
+def _prove(store: Store, stored: StoredObject, item: DigitalObject, key: bytes | None) -> None:
+    """Read it back: its clear bytes are those of the object. The tags prove every stored byte besides."""
+    stream = contents.open_version(store, stored.key, stored.version, item, key)
+    if _digest(stream) != (item.sha256, item.bytes):
+        raise StorageFailed(store=store.name, kind="changed", reason="写入后回读，内容与写入的不同。")
+
+
+def _digest(stream: BinaryIO) -> tuple[str, int]:
     digest, count = hashlib.sha256(), 0
-    with store.open(stored.key, stored.version) as stream:
+    with stream:
         while block := stream.read(CHUNK):
             digest.update(block)
             count += len(block)
-    if count != size or digest.hexdigest() != sha256:
-        raise StorageFailed(store=store.name, kind="changed", reason="写入后回读，内容与写入的不同。")
+    return digest.hexdigest(), count

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from archive import eep, manifests, records, stores
+from archive import contents, eep, manifests, stores
 from archive.errors import StorageFailed
 from archive.identifiers import new_id
 from archive.manifests import MADE
@@ -116,7 +116,7 @@ def _content(newest: DigitalObject) -> dict | None:
     """What the newest edition says; None where it cannot be understood: then another one is due anyhow."""
     content = content_of(newest)
     if content is None:
-        with records.open_object(newest) as stream:
+        with contents.open_object(newest) as stream:
             content = stream.read()
     try:
         return manifests.parse(content)

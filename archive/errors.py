@@ -56,5 +56,15 @@ class StorageFailed(ArchiveError):
         return str(self.fields.get("kind", "failed"))
 
 
+class KeyFailed(StorageFailed):
+    """The key of an encrypted object cannot be had: its key-encryption key is missing, the key service does not answer,
+    or the key was destroyed. Whoever handles a store's fault handles this one too."""
+
+    code, sentence = "key-failed", "密钥不能使用：{reason}"
+
+    def __init__(self, **fields: object) -> None:
+        super().__init__(**{"store": "密钥"} | fields)
+
+
 class NotConfigured(ArchiveError):
     code, status, sentence = "not-configured", 503, "系统尚不能工作：{reason}"

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from archive import audit, changes, copying, editions, records, stores
+from archive import audit, changes, contents, copying, editions, object_keys, stores
 from archive.copying import Source
 from archive.errors import StorageFailed
 from archive.locks import alone
@@ -49,14 +49,20 @@ def keep(record_id: UUID, source: Source, *, actor: Actor) -> bool:
     def content(item: DigitalObject) -> BinaryIO:
         """Another good copy first: it is proven. Else what is staged, or what the archive made."""
         if item.pk in proven:
-            return records.open_object(item)
+            return contents.open_object(item)
         made = editions.content_of(item) if item.role in MADE else None
         return source(item) if made is None else io.BytesIO(made)
 
     done, faults = [], []
+    try:
+        keys = object_keys.ready(record, {copy.object_id: copy.object for copy in todo}.values())
+    except StorageFailed as fault:
+        keys, faults = {}, [(copy, str(fault)) for copy in todo if copy.object.encrypted]
     for copy in todo:
+        if copy.object.encrypted and copy.object_id not in keys:
+            continue
         try:
-            done.append((copy, *copying.write(copy, record, lock, content)))
+            done.append((copy, *copying.write(copy, record, lock, content, keys.get(copy.object_id))))
         except StorageFailed as fault:
             faults.append((copy, str(fault)))
     return _book(record, done, faults, actor=actor)
@@ -66,13 +72,12 @@ def _book(record: Record, done: list, faults: list, *, actor: Actor) -> bool:
     """Write down what became of the copies. True when none is left to write."""
     now = timezone.now()
     with transaction.atomic():
-        for copy, stored, digest, size, cipher in done:
+        for copy, stored, digest, size in done:
             Copy.objects.filter(pk=copy.pk, state__in=UNWRITTEN).update(
                 state="stored",
                 version=stored.version,
                 stored_sha256=digest,
                 stored_bytes=size,
-                cipher=cipher,
                 lock_until=stored.lock_until,
                 lock_mode=stored.lock_mode or "",
                 written_at=now,

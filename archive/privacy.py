@@ -2,7 +2,8 @@
 
 Pure but for the key ring, which is read once from the key file (`ARCHIVE_KEYS`; made by `setup` outside
 production). A key has an id that stands in every cipher text, so keys can rotate; the hash key never rotates
-silently, because every search token depends on it.
+silently, because every search token depends on it. The section `kek` of the file wraps the keys of encrypted
+objects and belongs to `keks`.
 
 Rules (design §5.2): identity numbers and phones never lie in clear in the database, index, manifests or
 logs. Whole numbers are found through `number_token`, the last four digits only together with the name.
@@ -86,6 +87,7 @@ def make_key_file(path: Path) -> bool:
         "current": "k1",
         "keys": {"k1": base64.b64encode(secrets.token_bytes(32)).decode()},
         "hash_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "kek": {"current": "kek1", "keys": {"kek1": base64.b64encode(secrets.token_bytes(32)).decode()}},
     }
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -5,17 +5,16 @@ writes a Record. A record is filed with its objects, parties and pending copies 
 writes the bytes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import BinaryIO
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from archive import audit, changes, manifests, numbering, periods, permissions, privacy, states, stores, terms
-from archive.errors import NotFound, StorageFailed, WrongState
+from archive.errors import NotFound, WrongState
 from archive.inspection.codes import identity_numbers
 from archive.models import (
     Copy,
@@ -33,7 +32,7 @@ from archive.permissions import Actor
 @dataclass(frozen=True, kw_only=True)
 class NewObject:
     """One file to be filed. `id` is fixed before, so that an interrupted filing resumes under the same key.
-    `cipher`: store it encrypted, because its bytes hold personal numbers in clear."""
+    `encrypted`: store it so whatever its fonds says, because its bytes hold personal numbers in clear."""
 
     id: UUID
     role: str
@@ -52,7 +51,7 @@ class NewObject:
     is_signed: bool = False
     copies: int = 1
     text: str = ""
-    cipher: bool = False
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +111,14 @@ def create(new: NewRecord, *, actor: Actor, store_names: Sequence[str]) -> Recor
     # Everything that costs time (encryption, hashing) comes before the counter's lock.
     description = encrypted(new.description, new.personal)
     parties = [_party(new.id, position, party) for position, party in enumerate(new.parties)]
-    objects = [_object(new.id, position, item) for position, item in enumerate(new.objects)]
+    everything = Fonds.objects.values_list("encrypted", flat=True).get(pk=new.fonds.pk)  # as it is decided now
+    objects = [_object(new.id, position, item, everything) for position, item in enumerate(new.objects)]
     texts = [_text(item) for item in new.objects if item.text]
     copies = [
         Copy(
             object_id=item.id,
             store=store,
             key=stores.key_of(new.fonds.code, new.id, item.id),
-            cipher="pending" if item.cipher else "",
         )
         for item in new.objects
         for store in store_names
@@ -196,7 +195,7 @@ def create(new: NewRecord, *, actor: Actor, store_names: Sequence[str]) -> Recor
     return record
 
 
-def _object(record_id: UUID, position: int, new: NewObject) -> DigitalObject:
+def _object(record_id: UUID, position: int, new: NewObject, encrypted: bool) -> DigitalObject:
     shown = privacy.mask_text(new.path)
     return DigitalObject(
         id=new.id,
@@ -218,6 +217,7 @@ def _object(record_id: UUID, position: int, new: NewObject) -> DigitalObject:
         is_sealed=new.is_sealed,
         is_signed=new.is_signed,
         copies_declared=new.copies,
+        encrypted=encrypted or new.encrypted,
     )
 
 
@@ -363,38 +363,3 @@ def move(record_id: UUID, to: str, *, actor: Actor, action: str, data: dict | No
     if to == "transferred":  # what is destroyed has no manifest
         changes.announce(manifests.TOPIC, record.pk)
     return record
-
-
-def open_object(item: DigitalObject) -> BinaryIO:
-    """A reader over the content of one object, from the first good copy; decrypted where it is stored so.
-
-    Raises StorageFailed when no copy can be read. Who may read was asked at the gate.
-    """
-    fault: StorageFailed | None = None
-    for copy in sorted(item.copies.all(), key=lambda c: (c.state != "stored", c.store)):
-        # A copy whose lock is not as it should be is damaged, but its bytes were proven.
-        if copy.state != "stored" and (copy.state, copy.fault) != ("damaged", "lock"):
-            continue
-        opener = _opener(copy)
-        try:
-            return opener()
-        except StorageFailed as error:  # try the next copy; fixity will find this one
-            fault = error
-    raise fault or StorageFailed(store="—", kind="missing", reason="这份文件还没有写好的副本，请稍后再试。")
-
-
-def _opener(copy: Copy) -> Callable[[], BinaryIO]:
-    import io
-
-    store = stores.configured().get(copy.store)
-    if store is None:
-        raise StorageFailed(store=copy.store, kind="missing", reason="这个存储不在当前配置中。")
-
-    def plain() -> BinaryIO:
-        return store.open(copy.key, copy.version)
-
-    def deciphered() -> BinaryIO:
-        with store.open(copy.key, copy.version) as stream:
-            return io.BytesIO(privacy.key_ring().decrypt(stream.read()))
-
-    return deciphered if copy.cipher else plain

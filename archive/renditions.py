@@ -17,7 +17,7 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from archive import fonts, records
+from archive import contents, fonts
 from archive.errors import ArchiveError
 from archive.inspection.fence import Fence, Limits
 from archive.models import DigitalObject, Record
@@ -75,7 +75,7 @@ def _render(item: DigitalObject, page: int, width: int, to: Path) -> None:
     if item.bytes > LARGEST:
         raise NotShown(reason=f"文件超过 {LARGEST // 1024**2} MB。")
     original = to.with_name("original")
-    with records.open_object(item) as source, original.open("wb") as sink:
+    with contents.open_object(item) as source, original.open("wb") as sink:
         shutil.copyfileobj(source, sink, 1024 * 1024)
     answer = _call("render", item.pk, path=str(original), kind=kind, page=page, width=width, to=str(to))
     if "missing" in answer:

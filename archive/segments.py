@@ -188,9 +188,14 @@ class Decrypting(io.RawIOBase):
             self.close()
             raise self._changed("不是这份文件的密文。")
         self._seals = _Seals(key, header, self._size)
-        self._stored = bytearray(min(self._end - self._index, BATCH) * STORED_SEGMENT)
+        self._stored = bytearray(min(self.segments, BATCH) * STORED_SEGMENT)
         if self._size == 0:
             self._decrypt(memoryview(bytearray()))
+
+    @property
+    def segments(self) -> int:
+        """How many are still to be read; at least one."""
+        return max(1, self._end - self._index)
 
     def readable(self) -> bool:
         return True
@@ -252,7 +257,7 @@ class Decrypting(io.RawIOBase):
 
 def buffered(reader: Decrypting) -> BinaryIO:
     """A reader that gives whole blocks; the first segments are opened at once, so that damage there is heard now."""
-    stream = io.BufferedReader(reader, BATCH * SEGMENT)
+    stream = io.BufferedReader(reader, min(BATCH, reader.segments) * SEGMENT)
     stream.peek(1)
     return stream
 

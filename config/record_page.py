@@ -338,7 +338,7 @@ def _copy(copy: Copy) -> dict:
         "lock": lock,
         "mode": copy.lock_mode,
         "checked_at": copy.checked_at,
-        "cipher": bool(copy.cipher),
+        "cipher": copy.object.encrypted,
         "fault": copy.fault,
     }
 

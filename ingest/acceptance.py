@@ -255,7 +255,7 @@ def _original(measured, **declared) -> NewObject:
     )
 
 
-def _beside(role: str, path: str, measured: dict, mime: str, cipher: bool) -> NewObject:
+def _beside(role: str, path: str, measured: dict, mime: str, encrypted: bool) -> NewObject:
     return NewObject(
         id=new_id(),
         role=role,
@@ -265,7 +265,7 @@ def _beside(role: str, path: str, measured: dict, mime: str, cipher: bool) -> Ne
         sm3=measured["sm3"],
         mime=mime,
         is_original=role == "submission",
-        cipher=cipher,
+        encrypted=encrypted,
     )
 
 

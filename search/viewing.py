@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from archive import permissions, records, renditions
+from archive import contents, permissions, records, renditions
 from archive.errors import NotFound
 from archive.http import actor_of, attachment, page_asked
 from archive.models import DigitalObject, Record
@@ -227,7 +227,7 @@ def original(request: HttpRequest, record: UUID, item: UUID) -> HttpResponse:
     opened = where.digital_objects.filter(pk=item, role="original").prefetch_related("copies").first()
     if opened is None:
         raise NotFound(what="这份文件")
-    stream = records.open_object(opened)
+    stream = contents.open_object(opened)
     reading.note(
         actor,
         "object.downloaded",

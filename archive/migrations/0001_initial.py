@@ -224,7 +224,6 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('pending', '待写入'), ('stored', '完好'), ('failed', '写入失败'), ('damaged', '受损'), ('removed', '已清除')], default='pending', max_length=10)),
                 ('stored_sha256', models.CharField(blank=True, max_length=64)),
                 ('stored_bytes', models.BigIntegerField(null=True)),
-                ('cipher', models.CharField(blank=True, max_length=60)),
                 ('lock_until', models.DateTimeField(null=True)),
                 ('lock_mode', models.CharField(blank=True, max_length=12)),
                 ('renew_on', models.DateField(default=datetime.date(1, 1, 1), null=True, verbose_name='续锁日')),
@@ -600,7 +599,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('object', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='data_key', serialize=False, to='archive.digitalobject')),
                 ('kek', models.CharField(max_length=60)),
-                ('wrapped', models.CharField(blank=True, max_length=200)),
+                ('wrapped', models.CharField(blank=True, max_length=1000)),
                 ('made_at', models.DateTimeField()),
                 ('destroyed_at', models.DateTimeField(null=True)),
             ],

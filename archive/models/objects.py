@@ -221,7 +221,6 @@ class Copy(models.Model):
     state = models.CharField(max_length=10, default="pending", choices=list(states.COPY_STATES.items()))
     stored_sha256 = models.CharField(max_length=64, blank=True)
     stored_bytes = models.BigIntegerField(null=True)
-    cipher = models.CharField(max_length=60, blank=True)  # key id where the stored bytes are encrypted
     lock_until = models.DateTimeField(null=True)
     lock_mode = models.CharField(max_length=12, blank=True)
     # The day on which `renewal` looks at the lock again. The first day of time: it has not looked yet, so whoever
@@ -280,7 +279,7 @@ class ObjectKey(models.Model):
 
     object = models.OneToOneField(DigitalObject, models.PROTECT, primary_key=True, related_name="data_key")
     kek = models.CharField(max_length=60)
-    wrapped = models.CharField(max_length=200, blank=True)
+    wrapped = models.CharField(max_length=1000, blank=True)  # base64; a key service gives more than we would
     made_at = models.DateTimeField()
     destroyed_at = models.DateTimeField(null=True)
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import BinaryIO
 from uuid import UUID
 
-from archive import privacy, records, states
+from archive import contents, privacy, states
 from archive.errors import StorageFailed, WrongInput, WrongState
 from archive.inspection.probes import names
 from archive.models import DigitalObject, Record
@@ -114,7 +114,7 @@ def _part(record: Record, item: DigitalObject, path: str) -> Part:
         sha256=item.sha256,
         sm3=item.sm3,
         mime=item.mime or "application/octet-stream",
-        open=lambda: records.open_object(item),
+        open=lambda: contents.open_object(item),
         id=item.pk,
         role=item.role,
         puid=item.puid,

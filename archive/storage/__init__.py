@@ -11,7 +11,7 @@ from archive.storage.base import (
     StoredObject,
     StoredVersion,
 )
-from archive.storage.config import StoreConfig, from_environment, open_stores
+from archive.storage.config import StoreConfig, from_environment, key_store, open_stores
 
 __all__ = [
     "COMPLIANCE",
@@ -22,5 +22,6 @@ __all__ = [
     "StoredObject",
     "StoredVersion",
     "from_environment",
+    "key_store",
     "open_stores",
 ]

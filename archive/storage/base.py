@@ -94,8 +94,9 @@ class Store(Protocol):
     ) -> StoredObject:
         """Write a new version, locked until `lock_until` (None: no date lock; stores refuse a past date), and
         answer with what was read back. A stream that is not `size` bytes of digest `sha256` is refused
-        (`changed`) and leaves nothing; a lock that reads back otherwise is refused (`lock`), the field
-        `version` naming the version that was written."""
+        (`changed`) and leaves nothing; `sha256` "" = not known before, as of cipher text: the answer tells what was
+        written. A stream may itself refuse to end (StorageFailed), which leaves nothing either. A lock that reads
+        back otherwise is refused (`lock`), the field `version` naming the version that was written."""
 
     def head(self, key: str, version: str) -> StoredObject:
         """What the store holds under exactly this key and version; `missing` if nothing."""
@@ -194,7 +195,8 @@ def refuse_weaker(held: StoredObject, until: datetime, mode: str | None) -> None
 
 
 class CheckedReader:
-    """Reads a stream of declared size and digest; `finish` refuses it (`changed`) when it was another one.
+    """Reads a stream of declared size and digest; `finish` refuses it (`changed`) when it was another one. Where no
+    digest was declared, `sha256` is the one that was read, once finished.
 
     `read` gives whole blocks: a raw stream may return less than asked for before its end.
     """
@@ -220,8 +222,9 @@ class CheckedReader:
         if self.count != self.size:
             reason = f"内容只有 {self.count} 字节，声明的是 {self.size} 字节，没有存入。"
             raise failed(self.store, "changed", reason)
-        if self.digest.hexdigest() != self.sha256:
+        if self.digest.hexdigest() != (self.sha256 or self.digest.hexdigest()):
             raise failed(self.store, "changed", "内容的 sha256 与声明的不同，没有存入。")
+        self.sha256 = self.digest.hexdigest()
 
 
 class GuardedReader(io.RawIOBase):

@@ -60,6 +60,18 @@ def from_environment(env: Mapping[str, str], data_dir: Path | str | None = None)
     return [replace(config, horizon_days=int(years) * 365) for config in configs]
 
 
+KEY_STORE = "archive-key-store"
+
+
+def key_store(env: Mapping[str, str], data_dir: Path | str | None = None) -> StoreConfig:
+    """Where the wrapped keys of encrypted objects lie, beside the database: `ARCHIVE_KEY_STORE_PATH`, or
+    `ARCHIVE_KEY_STORE_S3_BUCKET` and its fellows for a versioned bucket without Object Lock. The folder `key-store` of
+    ARCHIVE_DATA where nothing is said."""
+    data = Path(env.get("ARCHIVE_DATA") or data_dir or "var")
+    said = {"ARCHIVE_KEY_STORE_PATH": str(data / "key-store")} | {k: v for k, v in env.items() if v.strip()}
+    return _one(said, KEY_STORE, data, alone=False)
+
+
 def _one(env: Mapping[str, str], name: str, data: Path, *, alone: bool) -> StoreConfig:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise NotConfigured(reason=f"ARCHIVE_STORES 中的“{name}”只能用字母、数字、连字符和下划线。")

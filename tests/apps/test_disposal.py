@@ -13,7 +13,7 @@ from django.core.files.storage import storages
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from archive import fonds_file, privacy, records
+from archive import contents, fonds_file, privacy, records
 from archive import stores as configured
 from archive.errors import NotAllowed, StorageFailed, WrongInput, WrongState
 from archive.locks import alone
@@ -92,7 +92,7 @@ def test_every_copy_goes_the_stub_stays_and_nothing_else_is_touched(house):
         assert {copy.state for copy in Copy.objects.filter(object__record=record)} == {"removed"}
         assert all(item.sha256 and not item.sealed_path for item in stub.digital_objects.all())
     for record in neighbours:
-        assert all(records.open_object(item).read() for item in record.digital_objects.all())
+        assert all(contents.open_object(item).read() for item in record.digital_objects.all())
     assert verify_audit().faults == []
 
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from archive import fixity, records
+from archive import contents, fixity, records
 from archive.errors import NotAllowed, NotConfigured, StorageFailed
 from archive.fixity import sweep
 from archive.locks import alone
@@ -115,7 +115,7 @@ def test_damage_is_found_in_the_one_store_that_has_it(two_stores, actor):
     heard = []
     assert sweep(actor=actor, everything=True, report=lambda t, f: heard.append((t.store, f))).checked == 4
     assert heard == [("second", "changed")]
-    with records.open_object(record.digital_objects.get(position=0)) as stream:
+    with contents.open_object(record.digital_objects.get(position=0)) as stream:
         assert stream.read() == b"%PDF-1.7 a form"
 
 
@@ -125,7 +125,7 @@ def test_an_encrypted_copy_is_checked_without_its_key(stores, actor):
     from archive import keeping
 
     content = b'{"id_no": "441900199001011231"}'
-    new = filed.a_new_record(objects=(filed.an_object(content, cipher=True),))
+    new = filed.a_new_record(objects=(filed.an_object(content, encrypted=True),))
     filed_record = records.create(new, actor=actor, store_names=["local"])
     keeping.keep(filed_record.id, lambda item: io.BytesIO(content), actor=actor)
     assert sweep(actor=actor, everything=True).damaged == 0
@@ -136,7 +136,7 @@ def test_an_encrypted_copy_is_checked_without_its_key(stores, actor):
 def test_a_copy_with_a_wrong_lock_can_still_be_read(stores, record, actor):
     damage(stores, copies(record)[0], "lock")
     sweep(actor=actor, everything=True)
-    with records.open_object(record.digital_objects.get(position=0)) as stream:
+    with contents.open_object(record.digital_objects.get(position=0)) as stream:
         assert stream.read() == b"first file"
 
 

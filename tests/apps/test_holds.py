@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from archive import audit, destruction, keeping, permissions, records
+from archive import audit, contents, destruction, keeping, permissions, records
 from archive.errors import NotAllowed, NotFound, StorageFailed, WrongInput, WrongState
 from archive.models import Block, Change, Copy, Event, RecordParty
 from archive.permissions import Actor
@@ -216,7 +216,7 @@ def test_a_hold_placed_between_the_start_and_the_bytes_keeps_the_record(stores):
     assert sorted(rows(register).values()) == ["destroyed", "destroyed", "kept"]
     due[1].refresh_from_db()
     assert due[1].state == "archived"
-    assert records.open_object(due[1].digital_objects.first()).read()
+    assert contents.open_object(due[1].digital_objects.first()).read()
 
 
 def test_what_is_already_being_destroyed_is_too_late_and_is_named(stores, manager):

@@ -9,7 +9,7 @@ import itertools
 import pytest
 from django.db import OperationalError
 
-from archive import keeping, records, stores
+from archive import contents, keeping, records, stores
 from archive.errors import StorageFailed
 from archive.models import Copy, Event, Record
 from archive.storage.local import LocalStore
@@ -84,7 +84,7 @@ def archived_once(store: LocalStore) -> None:
         assert len(list(store.versions(copy.key))) == 1, (
             "an interrupted version was adopted, not written twice"
         )
-        assert records.open_object(copy.object).read()
+        assert contents.open_object(copy.object).read()
     actions = list(Event.objects.filter(kind="record").order_by("sequence").values_list("action", flat=True))
     assert actions == ["record.filed", "record.kept"]
     assert not staging.work_folder(submission.pk).exists()
