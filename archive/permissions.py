@@ -54,11 +54,18 @@ TABLE: dict[str, Action] = {
     "fixity.run": action("执行固化核验", "archivist", "manager", "sysadmin"),
     "lock_mode.read": action("查看锁定方式", "manager", "approver", "sysadmin", "inspector", "auditor"),
     "lock_mode.change": action("改变锁定方式", "manager", "approver"),
+    "copy.restore": action("恢复受损副本", "archivist"),
+    "copy.lost": action("登记灭失", "archivist", "manager"),
+    "fonds.stores": action("选定全宗的存储", "sysadmin"),
+    "lock_mode.read": action("查看锁定方式", "manager", "approver", "sysadmin", "inspector", "auditor"),
+    "lock_mode.change": action("改变锁定方式", "manager", "approver"),
     "audit.read": action("查看审计记录", "auditor", "inspector"),
     "audit.seal": action("封存审计记录", "auditor"),
     "paper.read": action("查看全宗卷", "archivist", "manager", "appraiser", "approver", "supervisor", "inspector", "auditor"),
     "people.read": action("查看人员与授权", "secadmin", "auditor"),
     "people.manage": action("管理人员与授权", "secadmin"),
+    "trust.read": action("查看受信任的根证书", "secadmin", "auditor", "sysadmin", "manager", "archivist", "inspector"),
+    "trust.manage": action("管理受信任的根证书", "secadmin"),
     "system.read": action("查看系统状态", "sysadmin", "secadmin", "auditor"),
 }  # fmt: skip
 _ACTIONS: dict[str, Action] = dict(TABLE)

@@ -7,6 +7,7 @@ nothing dangling, every table known to the database.
 from archive import audit, permissions, triggers
 from archive.pages import audit as audit_pages
 from archive.pages import people as people_pages
+from archive.pages import trust as trust_pages
 from config import backup
 from config import places as config_places
 from ingest import permissions as ingest_permissions
@@ -28,6 +29,7 @@ NAVIGATION: list[tuple[str, str, str, str]] = [
     *retention_places.PLACES,
     *config_places.PLACES,
     *people_pages.PLACES,
+    *trust_pages.PLACES,
     *audit_pages.PLACES,
 ]
 """(group, label, name of the address, action that opens it; "" = whoever is signed in). Groups keep this order."""

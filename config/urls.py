@@ -23,6 +23,8 @@ urlpatterns = [
     path("system/", include("config.system_pages")),
     path("audit/", include("archive.pages.audit")),
     path("people/", include("archive.pages.people")),
+    path("trust/", include("archive.pages.trust")),
+    path("exports/", include("config.export_pages")),
     path("records/<uuid:pk>/", pages.record, name="record"),
     path("records/<uuid:pk>/print/", pages.record_print, name="record_print"),
     path("records/", include("search.record_urls")),

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from archive import determinations, periods, privacy, profiles
+from archive import determinations, numbering, periods, privacy, profiles, terms, trust
 from archive.inspection import Finding, Package, integrity, repair
 from archive.inspection import checks as inspection_checks
 from archive.inspection.clamd import Clamd
@@ -24,7 +24,7 @@ from archive.models import DigitalObject, Fonds, RecordParty, SourceSystem
 from ingest import staging
 from ingest.models import CONFIRMATION, JUDGEMENT, PERIOD, Submission
 
-ENGINE = "1"
+ENGINE = "2"
 """Raised when a check's meaning changes, so that reports tell which engine wrote them."""
 
 
@@ -64,7 +64,7 @@ def examine(submission: Submission, fence: Fence, *, unpacked: dict | None = Non
             folder,
             clamd=scanner(),
             today=timezone.localdate(),
-            facts={"received": received},
+            facts={"received": received, "trusted": trust.roots()},
             unpacked=unpacked,
         )
     findings = load_profile(package)
@@ -82,8 +82,25 @@ def examine(submission: Submission, fence: Fence, *, unpacked: dict | None = Non
     period = determinations.resolve(package.item.schedule_classes, item_key, case.handled_on)
     retention, said = _retention(period, case)
     findings += said
+    package.facts |= _known(submission, case, fonds, retention)
     findings += inspection_checks.run(package)
     return _judged(submission, package, findings, case, fonds, period, retention, source)
+
+
+def _known(submission: Submission, case: Any, fonds: Fonds | None, retention: str | None) -> dict[str, Any]:
+    """What only this installation knows of a package: the 档号 to be, how it came, that there is a catalogue."""
+    scope = None
+    if fonds is not None and retention is not None:
+        scope = numbering.scope_of(
+            fonds=fonds.code,
+            category="ZY" if case.stage else "RS",
+            scheme=fonds.scheme,
+            insurance=terms.INSURANCE_CODES[case.insurance],
+            stage=terms.STAGE_CODES.get(case.stage, ""),
+            year=case.handled_on.year,
+            retention=retention,
+        )
+    return {"code_scope": scope, "channel": submission.channel, "catalogue": {}}
 
 
 def masked(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -315,8 +332,11 @@ def report_of(submission: Submission, examined: Examined) -> dict:
     }
 
 
-def judge(path: Path, fence: Fence, *, all_findings: bool = False) -> dict[str, Any]:
-    """`manage.py examine`: the same checks on a package or a plain file; nothing is stored, no row is read."""
+def judge(
+    path: Path, fence: Fence, *, all_findings: bool = False, trusted: list[str] | None = None
+) -> dict[str, Any]:
+    """`manage.py examine`: the same checks on a package or a plain file; nothing is stored, no row is read.
+    `trusted`: roots for signatures (Base64 of DER)."""
     extra: list[Finding] = []
     answer = inspect(
         path,
@@ -325,6 +345,7 @@ def judge(path: Path, fence: Fence, *, all_findings: bool = False) -> dict[str, 
         today=timezone.localdate(),
         load=lambda package: extra.extend(load_profile(package)),
         all_findings=all_findings,
+        facts={"trusted": trusted or []},
     )
     if extra:
         answer["findings"] = [row.as_dict() for row in extra] + answer["findings"]

@@ -3,7 +3,17 @@
 Kept out of the package's `__init__`, because the fenced child must stay small and needs no check.
 """
 
-from . import authenticity, bags, files, integrity, safety, text_layer, usability  # noqa: F401 - registered by being imported
+from . import (  # noqa: F401 - registered by being imported
+    authenticity,
+    bags,
+    counting,
+    files,
+    integrity,
+    manual,
+    safety,
+    text_layer,
+    usability,
+)
 from .base import CHECKS, run
 
 __all__ = ["CHECKS", "run"]

@@ -54,6 +54,8 @@ DOORS = {
     "periods:one": (BOTH, "determination.read"),
     "system:state": (GET, "system.read"),
     "system:fixity": (BOTH, "fixity.read"),
+    "trust:list": (BOTH, "trust.read"),
+    "trust:remove": (POST, "trust.manage"),
     "audit:events": (GET, "audit.read"),
     "audit:accesses": (GET, "audit.read"),
     "audit:seals": (GET, "audit.read"),
@@ -100,6 +102,7 @@ DOORS = {
     "retention:pause": (POST, "register.execute"),
     "retention:signatures": (GET, "signature.confirm"),
     "retention:signature": (BOTH, "signature.confirm"),
+    "retention:signature_withdraw": (POST, "signature.confirm"),
     "retention:papers": (GET, "paper.read"),
     "retention:paper": (GET, "paper.read"),
 }

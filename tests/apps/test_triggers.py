@@ -18,6 +18,7 @@ from archive.models import (
     Event,
     FixityRun,
     LockModeChange,
+    ManualConfirmation,
     ObjectKey,
     Paper,
     QuarantinedVersion,
@@ -26,6 +27,7 @@ from archive.models import (
     Relation,
     RetentionClass,
     Seal,
+    TrustedRoot,
 )
 from config.apps import install_triggers
 from config.assembly import TRIGGER_RULES
@@ -75,6 +77,13 @@ def everything(stores, actor):
         copy=copy, version="v", fault="missing", ordered_at=now, ordered_by_name="李四"
     )
     ObjectKey.objects.create(object=record.digital_objects.get(position=0), kek="k", wrapped="w", made_at=now)
+    TrustedRoot.objects.create(
+        name="根", serial="1", sha256="0" * 64, der="x", basis="文", not_before=now, not_after=now, added_at=now
+    )
+    ManualConfirmation.objects.create(
+        check_id="GD-4-1", extent="site", verdict="passed", statement="已装", confirmed_at=now,
+        confirmed_by=filed.a_user(), valid_from=now.date(), valid_until=now.date(),
+    )  # fmt: skip
     LockModeChange.objects.create(
         fonds=record.fonds,
         reason="上级要求",

@@ -5,6 +5,7 @@
 judged, stands in `archive/inspection/usability.py` and `safety.py`. Parsers are imported at their first use.
 """
 
+from .certificates import read_certificates
 from .cms_signatures import verify_detached, verify_stamp
 from .identify import probe
 from .render import render, stamp
@@ -17,6 +18,7 @@ FUNCTIONS = {
     "unpack": unpack,
     "measure": measure,
     "looks_like_bag": looks_like_bag,
+    "read_certificates": read_certificates,
     "render": render,
     "stamp": stamp,
 }

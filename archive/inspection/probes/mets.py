@@ -107,6 +107,9 @@ class _Reader:
         except (etree.XMLSyntaxError, ValueError) as fault:
             self._say("mets-unreadable", NAME, str(fault))
             return None
+        if found.getroottree().docinfo.internalDTD is not None:  # in an encoding not looked for above
+            self._say("mets-doctype", NAME)
+            return None
         if found.tag != f"{METS}mets":
             self._say("mets-unreadable", NAME, "最外层不是 mets")
             return None

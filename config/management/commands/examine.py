@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from django.db import DatabaseError
+
+from archive import trust
+from archive.errors import NotFound
 from archive.inspection.fence import Fence
 from config.commands import ArchiveCommand
 from ingest import examination
@@ -16,12 +20,16 @@ class Command(ArchiveCommand):
     def arguments(self, parser) -> None:
         parser.add_argument("paths", nargs="+", metavar="PATH")
         parser.add_argument("--all-findings", action="store_true", help="也列出通过的检测项")
+        parser.add_argument(
+            "--trust", metavar="FILE", action="append", default=[], help="本次另外信任的根证书（PEM 或 DER）"
+        )
 
-    def run(self, *, paths: list[str], all_findings: bool, **_: object) -> int:
+    def run(self, *, paths: list[str], all_findings: bool, trust: list[str], **_: object) -> int:
         clean = True
         with Fence() as fence:
+            trusted = self.trusted(trust, fence)
             for path in self.targets(paths):
-                answer = examination.judge(path, fence, all_findings=all_findings)
+                answer = examination.judge(path, fence, all_findings=all_findings, trusted=trusted)
                 clean &= answer["verdict"] != "reject"
                 if self.json:
                     self.line(answer)
@@ -30,6 +38,18 @@ class Command(ArchiveCommand):
                 for finding in answer["findings"]:
                     self.stdout.write(f"      {finding['check']} [{finding['verdict']}] {finding['message']}")
         return 0 if clean else 1
+
+    def trusted(self, files: list[str], fence: Fence) -> list[str]:
+        """The site's trust store, where there is a database to ask, and the files named for this run."""
+        try:
+            roots = trust.roots()
+        except DatabaseError:
+            roots = []
+        for name in files:
+            if not Path(name).is_file():
+                raise NotFound(what=f"证书文件 {name}")
+            roots += [entry["der"] for entry in trust.read(Path(name).read_bytes(), fence)]
+        return roots
 
     def targets(self, paths: list[str]):
         """A folder that is no bag stands for what is in it: packages whole, other files one by one."""

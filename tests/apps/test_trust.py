@@ -1,0 +1,160 @@
+"""The trust store: who adds what with which basis, and what an examination then says of a signer."""
+
+import datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.x509.oid import NameOID
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from archive import trust
+from archive.errors import NotAllowed, WrongInput
+from archive.inspection.examine import examine
+from archive.inspection.fence import Fence
+from archive.models import Event, TrustedRoot
+from archive.permissions import Actor
+from tests.bags import bag_files, pdf, zipped
+from tests.pages import reader, text
+
+pytestmark = pytest.mark.django_db
+DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
+NOW = datetime.datetime.now(datetime.UTC)
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def fence():
+    with Fence() as fence:
+        yield fence
+
+
+def certificate(name, key, *, issuer=None, issuer_key=None, ca=False, until=NOW + 30 * DAY):
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(
+        subject_name=subject,
+        issuer_name=issuer.subject if issuer else subject,
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=NOW - 300 * DAY,
+        not_valid_after=until,
+    ).add_extension(x509.BasicConstraints(ca, None), critical=True)
+    return builder.sign(issuer_key or key, hashes.SHA256())
+
+
+@pytest.fixture(scope="module")
+def keys():
+    return ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture(scope="module")
+def root(keys):
+    return certificate("省数字证书中心", keys[0], ca=True)
+
+
+@pytest.fixture(scope="module")
+def signer(keys, root):
+    return certificate("东莞社保业务系统", keys[1], issuer=root, issuer_key=keys[0])
+
+
+def acting(role):
+    return Actor.of(reader(role).user)
+
+
+@pytest.fixture
+def keeper():
+    return acting("secadmin")
+
+
+def test_a_root_is_trusted_with_its_basis_and_once(keeper, root, fence):
+    for _ in range(2):
+        trust.add(root.public_bytes(PEM), basis="省局〔2020〕3 号", fence=fence, actor=keeper)
+    assert TrustedRoot.objects.get().name == "省数字证书中心" and len(trust.roots()) == 1
+    assert [event.action for event in Event.objects.filter(subject="trust")] == ["trust.added"]
+
+
+@pytest.mark.parametrize("role", ["archivist", "manager", "sysadmin", "auditor"])
+def test_nobody_but_the_security_administrator_decides_whom_to_trust(role, root, fence):
+    with pytest.raises(NotAllowed):
+        trust.add(root.public_bytes(DER), basis="x", fence=fence, actor=acting(role))
+    assert trust.roots() == []
+
+
+def test_without_a_basis_nothing_is_trusted(keeper, root, fence):
+    with pytest.raises(WrongInput):
+        trust.add(root.public_bytes(DER), basis="  ", fence=fence, actor=keeper)
+    assert trust.roots() == []
+
+
+def test_a_file_with_one_bad_certificate_brings_none_in(keeper, root, signer, keys, fence):
+    over = certificate("旧中心", keys[0], ca=True, until=NOW - DAY)
+    for content, word in [
+        (root.public_bytes(PEM) + signer.public_bytes(PEM), "不是签发机构"),
+        (root.public_bytes(PEM) + over.public_bytes(PEM), "失效"),
+        (b"no certificate", "不是可读的证书"),
+        (b"", "不是可读的证书"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "不是可读的证书"),
+    ]:
+        with pytest.raises(WrongInput, match=word):
+            trust.add(content, basis="x", fence=fence, actor=keeper)
+    assert trust.roots() == []
+
+
+def test_what_is_removed_is_trusted_no_longer_and_stays_on_record(keeper, root, fence):
+    (row,) = trust.add(root.public_bytes(DER), basis="x", fence=fence, actor=keeper)
+    with pytest.raises(WrongInput):
+        trust.remove(row.pk, reason="", actor=keeper)
+    trust.remove(row.pk, reason="密钥泄露", actor=keeper)
+    trust.remove(row.pk, reason="again", actor=keeper)
+    assert trust.roots() == [] and TrustedRoot.objects.get().removed_reason == "密钥泄露"
+    trust.add(root.public_bytes(DER), basis="重新启用", fence=fence, actor=keeper)
+    assert len(trust.roots()) == 1
+
+
+def declared_and_signed(signer, key, tmp_path, *, change=b""):
+    submission = {"format": "archive-submission/1", "materials": []}
+    files = bag_files({"a.pdf": pdf("Zhang San")}, submission=submission)
+    signing = pkcs7.PKCS7SignatureBuilder().set_data(files["submission.json"] + change)
+    options = [pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary]
+    files["submission.json.p7s"] = signing.add_signer(signer, key, hashes.SHA256()).sign(DER, options)
+    return zipped(files, tmp_path / "p.zip")
+
+
+def said(path, fence, trusted):
+    found = examine(path, fence, facts={"trusted": trusted}, all_findings=True)["findings"]
+    return {f["rule"]: f["verdict"] for f in found if f["file"] == "submission.json.p7s"}
+
+
+def test_integrity_trust_and_time_of_a_signature_are_told_apart(keys, root, signer, fence, tmp_path):
+    path = declared_and_signed(signer, keys[1], tmp_path)
+    roots = trust.read(root.public_bytes(DER), fence)
+    others = trust.read(certificate("别的中心", keys[1], ca=True).public_bytes(DER), fence)
+    held = {"签名完整性": "passed", "签名时间": "not-run"}
+    assert said(path, fence, [roots[0]["der"]]) == held | {"签名人可信": "passed"}
+    assert said(path, fence, [others[0]["der"]]) == held | {"签名人可信": "warning"}
+    assert said(path, fence, []) == held | {"签名人可信": "not-run"}
+
+
+def test_a_declaration_changed_after_signing_fails(keys, root, signer, fence, tmp_path):
+    path = declared_and_signed(signer, keys[1], tmp_path, change=b" ")
+    roots = trust.read(root.public_bytes(DER), fence)
+    assert said(path, fence, [roots[0]["der"]]) == {"签名完整性": "failed"}
+
+
+def test_the_page_takes_a_root_in_and_shows_it(root, keeper):
+    client = reader("secadmin")
+    file = SimpleUploadedFile("root.pem", root.public_bytes(PEM))
+    assert client.post("/trust/", {"file": file, "basis": "省局〔2020〕3 号"}).status_code == 302
+    page = text(client.get("/trust/"))
+    assert "省数字证书中心" in page and "省局〔2020〕3 号" in page
+    row = TrustedRoot.objects.get()
+    assert client.post(f"/trust/{row.pk}/remove/", {"reason": "停止服务"}).status_code == 302
+    assert "曾经信任" in text(client.get("/trust/"))
+
+
+def test_the_page_says_why_a_file_is_no_root(keeper):
+    client = reader("secadmin")
+    answer = client.post("/trust/", {"file": SimpleUploadedFile("a.pem", b"x"), "basis": "y"})
+    assert answer.status_code == 422 and "不是可读的证书" in text(answer)
