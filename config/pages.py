@@ -13,6 +13,7 @@ from archive.http import actor_of
 from archive.models import Block, Copy, Record
 from archive.permissions import Actor
 from config import navigation, record_fate, record_page
+from config.export_pages import Why
 from ingest import reading as ingest_reading
 from search import reading
 
@@ -108,8 +109,10 @@ def record(request: HttpRequest, pk: UUID) -> HttpResponse:
         "reader": reader,
         "marks": record_page.marks(found, actor),
         "read_action": _read_action(found, files),
+        "export_form": Why() if reader.may_export else None,
         "more": [
             *_hold_action(found, reader),
+            *([{"label": "导出", "dialog": "export", "key": "e"}] if reader.may_export else []),
             {"label": "打印著录单", "url": reverse("record_print", args=[found.pk]), "key": "p"},
         ],
         "breadcrumbs": [

@@ -1,6 +1,7 @@
 """What the pages of this package offer to the menu. Pure: the pages themselves may need all of `assembly`."""
 
 PLACES: list[tuple[str, str, str, str]] = [
+    ("档案", "导出", "exports:list", "record.export"),
     ("保管", "保管期限", "periods:list", "determination.read"),
     ("保管", "固化核验", "system:fixity", "fixity.read"),
     ("管理", "系统状态", "system:state", "system.read"),

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from archive import audit, determinations, periods, permissions, privacy, renditions, states, terms, unseen
 from archive.models import Copy, DigitalObject, Event, Record, Relation
+from archive.packages.content import GONE
 from archive.permissions import Actor
 from archive.templatetags.archive_words import day, moment
 from config import record_fate
@@ -38,6 +39,7 @@ class Reader:
     reveal: bool
     may_reveal: bool
     may_download: bool
+    may_export: bool
     may_see_findings: bool
     may_see_readings: bool
     may_hold: bool
@@ -51,6 +53,8 @@ class Reader:
             may_reveal=may_reveal,
             may_download=record.state != "destroyed"
             and bool(permissions.check(actor, "record.download", record)),
+            may_export=record.state not in GONE
+            and bool(permissions.check(actor, "record.export", record)),
             may_see_findings=bool(permissions.check(actor, "submission.read", record)),
             may_see_readings=bool(permissions.check(actor, "reading.ledger", record)),
             may_hold=bool(permissions.check(actor, "hold.place", record)),

@@ -20,6 +20,8 @@ from archive.models import DigitalObject, Record
 
 BESIDE = {"manifest": "manifest.json", "eep": "eep.xml", "report": "examination-report.json.gz"}
 """Role → name of what is told about a record. Of each role the newest edition goes out."""
+GONE = ("disposing", "destroyed")
+"""States of a record whose files are no more, or soon no more."""
 GOOD = ("stored", "damaged")
 """States of a copy that may be read; whether its bytes are right shows when they are."""
 
@@ -62,7 +64,7 @@ class Content:
 
 def of(record: Record) -> Content:
     """Wants `fonds` and `department` selected along; the caller has asked at the gate."""
-    if record.state in ("disposing", "destroyed"):
+    if record.state in GONE:
         state = states.RECORD_STATES[record.state]
         raise WrongState(what=f"档案 {record.reference_code}", state=state, verb="导出")
     items = list(record.digital_objects.prefetch_related("copies").order_by("position"))

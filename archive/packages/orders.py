@@ -258,11 +258,11 @@ def _read(folder: Path) -> Order:
     try:
         return Order(
             id=UUID(folder.name),
-            user=UUID(asked["user"]),
+            user=UUID(str(asked["user"])),
             name=str(asked["name"]),
             format=outgoing.format_of(asked["format"]),
             purpose=str(asked["purpose"]),
-            records=tuple(UUID(pk) for pk in asked["records"]),
+            records=tuple(UUID(str(pk)) for pk in asked["records"]),
             bytes=int(asked["bytes"]),
             ordered_at=datetime.fromisoformat(asked["ordered_at"]),
             **_state(folder),
