@@ -3,8 +3,9 @@
 Contract:
 - The longest unchecked come first. What was looked at is committed in small batches, so a killed sweep goes on where
   it was: the same extent again takes up the unfinished run.
-- A copy is sound when its store still has that version, of that length, locked at least as long as the row says, and
-  its bytes give the digest that was written. Anything else is damage: a row, the copy's state, an event.
+- A copy is sound when its store still has that version, of that length, locked at least as long and as strictly as
+  the row says, and its bytes give the digest that was written. Anything else is damage: a row, the copy's state, an
+  event. What is done about it: `restoration`.
 - A copy that checks out again goes back to `stored`.
 - A store that cannot be reached, or is empty as a disk that is not mounted, is no damage: StorageFailed.
 - The results of a run lie as one locked file in every store, `fixity/<run>.json.gz`, its digest in the ledger.
@@ -26,18 +27,19 @@ from typing import BinaryIO
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from archive import audit, changes, permissions, stores
-from archive.errors import ArchiveError, NotConfigured, StorageFailed
+from archive.errors import ArchiveError, NotAllowed, NotConfigured, StorageFailed
 from archive.locks import alone
-from archive.models import Copy, Damage, FixityRun, Record
+from archive.models import Copy, Damage, FixityRun, Fonds, Record
 from archive.permissions import Actor
 from archive.storage import Store
+from archive.storage.base import COMPLIANCE
 
 FORMAT = "archive-fixity/1"
-BATCH, BATCH_BYTES = 200, 256 * 1024 * 1024
+BATCH, BATCH_BYTES = 500, 256 * 1024 * 1024
 READERS = 3
 """Threads that read and digest: the store's latency and the digest (which frees the interpreter) overlap."""
 BLOCK = 2 * 1024 * 1024
@@ -68,15 +70,17 @@ class Target:
     sha256: str
     bytes: int
     lock_until: datetime | None
+    lock_mode: str
     state: str
     fault: str
+    checked_at: datetime | None
 
 
 RESULT = ("copy", "object", "record", "store", "version", "sha256", "bytes", "checked_at", "fault")
 """The columns of a line in the file of results; a sound copy has the fault ""."""
 FIELDS = (
     "id", "object_id", "object__record_id", "object__record__reference_code", "store", "key", "version",
-    "stored_sha256", "stored_bytes", "lock_until", "state", "fault",
+    "stored_sha256", "stored_bytes", "lock_until", "lock_mode", "state", "fault", "checked_at",
 )  # fmt: skip
 
 
@@ -105,11 +109,12 @@ def sweep(
     actor: Actor,
     everything: bool = False,
     record: Record | None = None,
+    fonds: Fonds | None = None,
     limit: int | None = None,
     report: Callable[[Target, str], None] = lambda target, fault: None,
     progress: Callable[[int], None] = lambda checked: None,
 ) -> Swept:
-    """Check everything, one record, the `limit` longest unchecked copies, or the daily share.
+    """Check everything, one record, one fonds, the `limit` longest unchecked copies, or the daily share.
 
     `report` hears each damaged copy with its fault, `progress` the number of copies checked. Raises NotAllowed, Busy,
     NotConfigured (a copy's store is not configured), StorageFailed (a store cannot be asked at all).
@@ -120,6 +125,10 @@ def sweep(
     copies = Copy.objects.exclude(state__in=UNWRITTEN)
     if record:
         extent, limit, copies = f"record:{record.pk}", None, copies.filter(object__record=record)
+    elif fonds:
+        if not actor.reaches("fixity.run", fonds.code):
+            raise NotAllowed(reason=f"全宗 {fonds.code} 不在您“执行固化核验”的范围内。")
+        extent, limit, copies = f"fonds:{fonds.code}", None, copies.filter(object__record__fonds=fonds)
     elif everything:
         extent, limit = "all", None
     else:
@@ -134,8 +143,11 @@ def sweep(
         _require_answers()
         with ThreadPoolExecutor(READERS) as readers:
             flying: tuple[list[Target], list[Future]] = ([], [])
+            last: Target | None = None
             while True:  # one batch is being read while the one before is booked
-                batch = _next_batch(copies, run, limit, flying[0])
+                room = BATCH if limit is None else min(BATCH, limit - run.checked - len(flying[0]))
+                batch = _next_batch(copies, run, room, last)
+                last = batch[-1] if batch else last
                 coming = (batch, [readers.submit(examine_all, part) for part in _parts(batch)])
                 if flying[0]:
                     outcomes = [outcome for future in flying[1] for outcome in future.result()]
@@ -165,21 +177,19 @@ def _run(extent: str, report: Callable[[Target, str], None]) -> FixityRun:
         return FixityRun.objects.create(started_at=now, extent=extent)
     fields = [f"copy__{name}" for name in FIELDS]
     for *values, fault in run.damages.order_by("id").values_list(*fields, "fault"):
-        report(Target(*values[:-1], ""), fault)
+        report(Target(*values), fault)
     return run
 
 
-def _next_batch(
-    copies: QuerySet[Copy], run: FixityRun, limit: int | None, flying: list[Target]
-) -> list[Target]:
-    """Copies that this run has not seen and is not looking at; [] when there are none or the limit is reached."""
-    room = BATCH if limit is None else min(BATCH, limit - run.checked - len(flying))
+def _next_batch(copies: QuerySet[Copy], run: FixityRun, room: int, last: Target | None) -> list[Target]:
+    """At most `room` copies that this run has not seen, beginning behind `last`; [] when there are none."""
     if room <= 0:
         return []
     # A range of the index: a stored copy was read back when it was written, so the time is always there.
     unseen = copies.filter(checked_at__lt=run.started_at).order_by("checked_at", "id")
-    if flying:
-        unseen = unseen.exclude(pk__in=[target.id for target in flying])
+    if last:  # also where most copies are not of the extent, no batch looks through them again
+        unseen = unseen.filter(checked_at__gte=last.checked_at)
+        unseen = unseen.exclude(Q(checked_at=last.checked_at) & Q(id__lte=last.id))
     batch: list[Target] = []
     size = 0
     for values in unseen.values_list(*FIELDS)[:room]:
@@ -229,6 +239,10 @@ def examine(target: Target, buffer: bytearray) -> Outcome:
     if target.lock_until and (held.lock_until is None or held.lock_until < target.lock_until):
         kept = f"{held.lock_until:%Y-%m-%d}" if held.lock_until else "没有锁定"
         return Outcome(target, "lock", f"应锁定到 {target.lock_until:%Y-%m-%d}，现为{kept}。", count)
+    if target.lock_mode == COMPLIANCE and held.lock_mode != COMPLIANCE:
+        return Outcome(
+            target, "lock", f"应以 COMPLIANCE 方式锁定，现为 {held.lock_mode or '没有锁定'}。", count
+        )
     return Outcome(target, bytes=count)
 
 
@@ -351,17 +365,17 @@ def _write_results(run: FixityRun, copies: QuerySet[Copy], file: BinaryIO) -> No
     is lost when the run was interrupted."""
     seen = copies.filter(checked_at__gte=run.started_at).exclude(written_at=F("checked_at")).order_by("id")
     with (
-        gzip.GzipFile(fileobj=file, mode="wb", compresslevel=3, mtime=0) as packed,
+        gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, mtime=0) as packed,
         io.TextIOWrapper(packed, "utf-8") as lines,
     ):
         header = {"format": FORMAT, "run": str(run.pk), "extent": run.extent, "columns": RESULT}
         header |= {"started_at": run.started_at.isoformat(), "checked": run.checked, "damaged": run.damaged}
         lines.write(json.dumps(header, ensure_ascii=False) + "\n")
-        for *values, checked_at in seen.values_list(*FIELDS, "checked_at").iterator(1000):
-            t = Target(*values)
-            fault = t.fault if t.state == "damaged" else ""
-            line = [str(t.id), str(t.object), t.reference_code, t.store, t.version, t.sha256, t.bytes]
-            lines.write(json.dumps([*line, checked_at.isoformat(), fault], ensure_ascii=False) + "\n")
+        told = ("id", "object_id", "object__record__reference_code", "store", "version", "stored_sha256",
+                "stored_bytes", "checked_at", "state", "fault")  # fmt: skip
+        for copy, item, *line, checked_at, state, fault in seen.values_list(*told).iterator(2000):
+            line = [str(copy), str(item), *line, checked_at.isoformat(), fault if state == "damaged" else ""]
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def _rewound(file: BinaryIO) -> BinaryIO:

@@ -28,7 +28,7 @@ COPY_MOVES = {
     "failed": {"pending", "stored", "removed"},
     "stored": {"damaged", "removed"},
     "damaged": {"stored", "pending", "removed"},  # pending: to be written again from a good copy
-    "removed": set(),
+    "removed": {"pending"},  # only where it was never written: a store that was given up and is chosen again
 }
 
 

@@ -200,6 +200,8 @@ REDIS_URL = env.text("REDIS_URL")
 REQUIRE_SCAN = env.flag("ARCHIVE_REQUIRE_SCAN", PRODUCTION)
 LOCK_HORIZON_YEARS = env.number("ARCHIVE_LOCK_HORIZON_YEARS", 10)
 COMPLIANCE_WINDOW_DAYS = env.number("ARCHIVE_COMPLIANCE_WINDOW_DAYS", 30)
+SNAPSHOT_DAYS = env.number("ARCHIVE_SNAPSHOT_DAYS", 7)
+SNAPSHOT_LOCK_DAYS = env.number("ARCHIVE_SNAPSHOT_LOCK_DAYS", 400)
 WAITING_DAYS = env.number("ARCHIVE_WAITING_DAYS", 0)
 SUPERVISORS_MAY_APPRAISE = env.flag("ARCHIVE_SUPERVISORS_MAY_APPRAISE")
 SAMPLE_PERCENT = env.number("ARCHIVE_SAMPLE_PERCENT", 2)
@@ -219,6 +221,7 @@ CHANGE_TOPICS = {
     "register-holds": "retention.registers.follow_holds",
     "locks": "archive.extension.follow",
     "manifest": "archive.editions.follow",
+    "stores": "archive.spreading.follow",
 }
 # Whatever may hold a trace of a record outside `archive` (design §3, archive/traces.py).
 TRACE_KEEPERS = [

@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from archive import changes, extension, keeping
+from archive import changes, extension, keeping, spreading
 from archive.errors import ArchiveError
 from archive.inspection.fence import Fence
 from archive.permissions import Actor
 from ingest import pipeline
+from ingest import reading as ingest_reading
 from ingest.transports import incoming
 from retention import appraisal, execution, holds, register_papers, registers
 from search import indexing
@@ -29,6 +30,8 @@ FOLLOWERS: list[Callable[[Actor], int]] = [
     lambda actor: appraisal.resume(actor=actor),
     lambda actor: extension.drain(),
     lambda actor: keeping.drain(actor=actor),
+    lambda actor: spreading.spread(),
+    lambda actor: keeping.catch_up(busy=ingest_reading.being_kept, actor=actor),
 ]
 """What follows up on decisions. A fault of one (a store that does not answer) keeps no other from its work."""
 

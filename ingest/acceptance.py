@@ -187,7 +187,7 @@ def file(submission_id, examined: Examined, *, actor: Actor) -> Submission:
             objects=objects,
             parties=_parties(case),
         )
-        record = records.create(new, actor=actor, store_names=list(stores.configured()))
+        record = records.create(new, actor=actor, store_names=stores.names_for(new.fonds))
         move(submission, "filed")
         submission.record = record
         submission.reason = ""

@@ -62,6 +62,12 @@ def submission_of(record_id: UUID) -> Submission | None:
     return Submission.objects.filter(record=record_id).order_by("received_at").last()
 
 
+def being_kept(record_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these records whose bytes are still being written from what was staged."""
+    rows = Submission.objects.filter(record__in=list(record_ids), state="filed")
+    return set(rows.values_list("record_id", flat=True))
+
+
 def open_findings(submission: Submission) -> int:
     """How many findings did not pass."""
     return submission.findings.count()

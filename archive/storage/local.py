@@ -299,10 +299,12 @@ class LocalStore:
             os.close(descriptor)
 
     def _listed(self, folder: Path, key: str, names: list[str]) -> list[StoredVersion]:
+        """Also bytes whose description is gone: they hold what they held, and destruction must find them."""
         found: list[StoredVersion] = []
-        for name in sorted((name for name in names if name.endswith(".json")), reverse=True):
-            version = name.partition("@")[2].removesuffix(".json")
-            content = folder / name.removesuffix(".json")
+        for name in sorted({name.removesuffix(".json") for name in names}, reverse=True):
+            version, content = name.partition("@")[2], folder / name
+            if not _VERSION.fullmatch(version):
+                continue
             found.append(
                 StoredVersion(
                     store=self.name,

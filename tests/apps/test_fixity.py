@@ -16,6 +16,7 @@ from archive.fixity import sweep
 from archive.locks import alone
 from archive.models import Change, Copy, Damage, Event, FixityRun, Record
 from tests import filed
+from tests.damaged import KINDS, content_of, copies, damage
 
 pytestmark = pytest.mark.django_db
 
@@ -25,52 +26,9 @@ def record(stores) -> Record:
     return filed.a_record(stores, contents=(b"first file", b"second file"))
 
 
-def copies(record, store="local"):
-    """The copies of the two files; the manifest is the third."""
-    return list(Copy.objects.filter(object__record=record, store=store).order_by("object__position"))
-
-
-def content_of(stores, copy):
-    return stores[copy.store]._paths(copy.key, copy.version)[0]
-
-
-def damage(stores, copy, kind):
-    """As a bad disk or a careless hand does it, below the store."""
-    content, description = stores[copy.store]._paths(copy.key, copy.version)
-    content.chmod(0o600)
-    description.chmod(0o600)
-    data = content.read_bytes()
-    if kind == "missing":
-        content.unlink()
-    elif kind == "all missing":
-        content.unlink()
-        description.unlink()
-    elif kind == "changed":
-        content.write_bytes(data[:3] + bytes([data[3] ^ 1]) + data[4:])
-    elif kind == "truncated":
-        content.write_bytes(data[:-1])
-    elif kind == "unreadable":
-        content.unlink()
-        content.mkdir()
-    elif kind == "described otherwise":
-        description.write_text("{")
-    elif kind == "lock":
-        state = json.loads(description.read_text()) | {"lock_until": "2027-01-01T00:00:00+00:00"}
-        description.write_text(json.dumps(state))
-    elif kind == "no lock":
-        state = json.loads(description.read_text()) | {"lock_until": None, "lock_mode": None}
-        description.write_text(json.dumps(state))
-
-
-KINDS = {
-    "missing": "missing", "all missing": "missing", "changed": "changed", "truncated": "truncated",
-    "described otherwise": "changed", "lock": "lock", "no lock": "lock",
-}  # fmt: skip
-
-
 def test_sound_copies_are_sound(stores, record, actor):
     found = sweep(actor=actor, everything=True)
-    assert (found.checked, found.damaged) == (3, 0)
+    assert (found.checked, found.damaged) == (4, 0)
     assert found.bytes == sum(copy.stored_bytes for copy in copies(record))
     assert not Damage.objects.exists()
     assert set(Copy.objects.values_list("state", flat=True)) == {"stored"}
@@ -82,7 +40,7 @@ def test_every_kind_of_damage_is_found_in_its_copy_alone(stores, record, actor, 
     damage(stores, bad, kind)
     heard = []
     found = sweep(actor=actor, everything=True, report=lambda target, fault: heard.append((target.id, fault)))
-    assert (found.checked, found.damaged) == (3, 1)
+    assert (found.checked, found.damaged) == (4, 1)
     assert heard == [(bad.id, KINDS[kind])]
     bad.refresh_from_db()
     assert (bad.state, bad.fault) == ("damaged", KINDS[kind])
@@ -113,7 +71,7 @@ def test_damage_is_found_in_the_one_store_that_has_it(two_stores, actor):
     record = filed.a_record(two_stores)
     damage(two_stores, copies(record, "second")[0], "changed")
     heard = []
-    assert sweep(actor=actor, everything=True, report=lambda t, f: heard.append((t.store, f))).checked == 4
+    assert sweep(actor=actor, everything=True, report=lambda t, f: heard.append((t.store, f))).checked == 6
     assert heard == [("second", "changed")]
     with contents.open_object(record.digital_objects.get(position=0)) as stream:
         assert stream.read() == b"%PDF-1.7 a form"
@@ -171,7 +129,7 @@ def test_the_longest_unchecked_come_first_and_the_limit_holds(stores, actor):
 def test_one_record_is_checked_alone(stores, record, actor):
     other = filed.a_record(stores)
     damage(stores, copies(other)[0], "changed")
-    assert sweep(actor=actor, record=record).checked == 3
+    assert sweep(actor=actor, record=record).checked == 4
     assert sweep(actor=actor, record=record).damaged == 0
     assert sweep(actor=actor, record=other).damaged == 1
 
@@ -189,7 +147,7 @@ class Kill(BaseException):
 
 def test_a_killed_sweep_goes_on_where_it_was_and_forgets_no_damage(stores, actor, monkeypatch):
     monkeypatch.setattr(fixity, "BATCH", 2)
-    made = [filed.a_record(stores) for _ in range(4)]  # eight copies
+    made = [filed.a_record(stores) for _ in range(4)]  # twelve copies
     first = Copy.objects.order_by("checked_at", "id").first()
     damage(stores, first, "changed")
     seen = []
@@ -205,12 +163,12 @@ def test_a_killed_sweep_goes_on_where_it_was_and_forgets_no_damage(stores, actor
     assert (run.checked, run.finished_at) == (4, None)
     heard = []
     found = sweep(actor=actor, everything=True, report=lambda target, fault: heard.append(target.id))
-    assert (found.checked, found.damaged, heard) == (8, 1, [first.id])
+    assert (found.checked, found.damaged, heard) == (12, 1, [first.id])
     assert FixityRun.objects.get().finished_at
     results = results_of(stores, FixityRun.objects.get())
-    assert len(results) == 9 and {line["record"] for line in results[1:]} == {r.reference_code for r in made}
+    assert len(results) == 13 and {line["record"] for line in results[1:]} == {r.reference_code for r in made}
     # The next sweep is a new run.
-    assert sweep(actor=actor, everything=True).checked == 8
+    assert sweep(actor=actor, everything=True).checked == 12
     assert FixityRun.objects.count() == 2
 
 
@@ -242,7 +200,7 @@ def test_each_run_leaves_a_locked_file_whose_digest_is_in_the_ledger(stores, rec
     sweep(actor=actor, everything=True)
     run = FixityRun.objects.get()
     header, *lines = results_of(stores, run)
-    assert (header["checked"], header["damaged"], len(lines)) == (3, 1, 3)
+    assert (header["checked"], header["damaged"], len(lines)) == (4, 1, 4)
     assert {line["copy"]: line["fault"] for line in lines}[str(bad.id)] == "truncated"
     event = Event.objects.get(action="fixity.run")
     store = stores["local"]
@@ -314,7 +272,7 @@ def test_what_disposal_takes_away_meanwhile_is_no_damage(stores, record, actor, 
 def test_who_may_not_run_it_is_refused(stores, record, actor):
     with pytest.raises(NotAllowed):
         sweep(actor=filed.an_actor("clerk"), everything=True)
-    assert sweep(actor=filed.an_actor("archivist"), record=record).checked == 3
+    assert sweep(actor=filed.an_actor("archivist"), record=record).checked == 4
 
 
 def test_a_second_sweep_at_the_same_time_is_refused(committed, stores, actor):
@@ -348,7 +306,7 @@ def test_the_command_speaks_as_the_contract_says(stores, record, capsys):
     status, out = command(capsys, "--all", "--json")
     (totals,) = map(json.loads, out.splitlines())
     assert status == 0 and list(totals) == ["checked", "bytes", "damaged", "seconds"]
-    assert (totals["checked"], totals["damaged"]) == (3, 0)
+    assert (totals["checked"], totals["damaged"]) == (4, 0)
 
     bad = copies(record)[1]
     damage(stores, bad, "changed")

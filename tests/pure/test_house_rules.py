@@ -16,6 +16,7 @@ RECORDS_WITHOUT_SCOPE = {
     "archive/keeping.py": "locks and writes a record it was given by id; shows nothing",
     "archive/fixity.py": "locks the record of a damaged copy",
     "archive/editions.py": "locks a record about which something was decided; shows nothing",
+    "archive/restoration.py": "locks the record of a damaged copy whose repair was ordered",
     "archive/destruction.py": "behind retention's own gate: the row of a register names the record",
     "archive/extension.py": "locks the record of an opinion that was given on it",
     "retention/holds.py": "locks the records of a hold whose extent was asked for under the scope",

@@ -16,7 +16,7 @@ LEGAL = {
     "copy": {
         ("pending", "stored"), ("pending", "failed"), ("pending", "removed"), ("failed", "pending"),
         ("failed", "stored"), ("failed", "removed"), ("stored", "damaged"), ("stored", "removed"),
-        ("damaged", "stored"), ("damaged", "pending"), ("damaged", "removed"),
+        ("damaged", "stored"), ("damaged", "pending"), ("damaged", "removed"), ("removed", "pending"),
     },
     "submission": {
         ("received", "returned"), ("received", "waiting"), ("received", "accepted"), ("received", "refused"),
@@ -51,7 +51,12 @@ def test_every_state_has_its_moves_and_leads_only_to_states(moves, states):
     assert set().union(*moves.values()) <= set(states)
 
 
-@pytest.mark.parametrize(("moves", "end"), [(RECORD_MOVES, "destroyed"), (COPY_MOVES, "removed"),
+@pytest.mark.parametrize(("moves", "end"), [(RECORD_MOVES, "destroyed"),
                                             (SUBMISSION_MOVES, "archived"), (SUBMISSION_MOVES, "refused")])  # fmt: skip
 def test_from_the_end_there_is_no_way(moves, end):
     assert moves[end] == set()
+
+
+def test_a_copy_that_was_given_up_may_only_be_owed_again():
+    """Of a store that a fonds chose anew. What was ever stored stays removed: the database refuses it."""
+    assert COPY_MOVES["removed"] == {"pending"}
