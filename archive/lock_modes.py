@@ -76,7 +76,7 @@ def withdraw(change_id: UUID, *, reason: str, actor: Actor) -> LockModeChange:
 
 
 @transaction.atomic
-def confirm(change_id: UUID, *, actor: Actor, today: date | None = None) -> LockModeChange:
+def confirm(change_id: UUID, *, understood: bool, actor: Actor, today: date | None = None) -> LockModeChange:
     """确认, by another person than who asked, from the end of the window on. It stays."""
     change = _locked(change_id, actor, "确认")
     if actor.id == change.asked_by_id:
@@ -84,6 +84,8 @@ def confirm(change_id: UUID, *, actor: Actor, today: date | None = None) -> Lock
     if (today or timezone.localdate()) < change.confirm_from:
         state = f"考虑期内（至 {change.confirm_from - timedelta(days=1):%Y-%m-%d}）"
         raise WrongState(what="改为 COMPLIANCE 锁定", state=state, verb="确认")
+    if not understood:
+        raise WrongInput(field="确认", reason="请先勾选“我明白”：确认之后不能退回。")
     change.confirmed_at, change.confirmed_by_id = timezone.now(), actor.id
     change.confirmed_by_name = actor.name
     change.save(update_fields=["confirmed_at", "confirmed_by", "confirmed_by_name"])

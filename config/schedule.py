@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from archive import fixity, renewal, seals
+from archive import fixity, key_care, renewal, seals, spreading
 from archive.jobs import DAILY, HOURLY, Job
 from archive.permissions import Actor, system_actor
 from config.backup import taking
@@ -48,11 +48,25 @@ JOBS = [
     ),
     Job(code="backup", name="备份", function="config.schedule.back_up", every=DAILY, at=time(0, 50)),
     Job(
+        code="stores",
+        name="补齐各存储的副本",
+        function="config.schedule.spread_stores",
+        every=DAILY,
+        at=time(1, 10),
+    ),
+    Job(
         code="staging",
         name="清理暂存区",
         function="config.schedule.sweep_staging",
         every=DAILY,
         at=time(3, 10),
+    ),
+    Job(
+        code="object-keys",
+        name="数据密钥",
+        function="config.schedule.care_for_keys",
+        every=DAILY,
+        at=time(4, 10),
     ),
     Job(
         code="sign-in",
@@ -120,8 +134,24 @@ def back_up() -> str:
     return f"备份 {made.name}，{made.bytes} 字节" + (f"；清除到期的 {len(removed)} 份" if removed else "")
 
 
+def spread_stores() -> str:
+    """The worker does it; this only makes it look again, for a store that was added to the configuration."""
+    return f"重新核对 {spreading.announce()} 个全宗的存储"
+
+
 def sweep_staging() -> str:
     return f"清理暂存 {receiving.sweep()} 个"
+
+
+def care_for_keys() -> str:
+    """What destruction left half done comes first; then what waits for the current key-encryption key."""
+    finished = key_care.finish_destroyed(actor=actor())
+    rotated = key_care.rotate(actor=actor())
+    if rotated.fault:
+        log.error("object keys: %s wait, %s", rotated.left, rotated.fault)
+    words = f"改由现用密钥加密 {rotated.done} 把，还有 {rotated.left} 把"
+    words += f"，补销毁 {finished} 件的密钥" if finished else ""
+    return f"{words}：{rotated.fault}" if rotated.fault else words
 
 
 def clear_sign_ins() -> str:

@@ -20,6 +20,7 @@ urlpatterns = [
     path("retention/holds/search/", hold_pages.of_search, name="hold_search"),
     path("retention/", include("retention.urls")),
     path("periods/", include("config.period_pages")),
+    path("locks/", include("config.lock_pages")),
     path("system/", include("config.system_pages")),
     path("audit/", include("archive.pages.audit")),
     path("people/", include("archive.pages.people")),

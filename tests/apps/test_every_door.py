@@ -52,6 +52,12 @@ DOORS = {
     "ingest:sample": (BOTH, "submission.sample"),
     "periods:list": (GET, "determination.read"),
     "periods:one": (BOTH, "determination.read"),
+    "locks:list": (GET, "lock_mode.read"),
+    "locks:one": (GET, "lock_mode.read"),
+    "locks:ask": (POST, "lock_mode.change"),
+    "locks:withdraw": (POST, "lock_mode.change"),
+    "locks:confirm": (POST, "lock_mode.change"),
+    "locks:order": (POST, "lock_mode.change"),
     "system:state": (GET, "system.read"),
     "system:fixity": (BOTH, "fixity.read"),
     "trust:list": (BOTH, "trust.read"),
@@ -110,7 +116,7 @@ DOORS = {
 
 POSTED = {"periods:one": "determination.set", "system:fixity": "fixity.run"}
 """Doors through which more is needed to post than to look. (A form without content may be refused before.)"""
-NOTHING_THERE = ("retention:", "people:", "periods:one", "ingest:report", "ingest:original")
+NOTHING_THERE = ("retention:", "people:", "locks:", "periods:one", "ingest:report", "ingest:original")
 """Doors behind which there is nothing in these tests: open, but not found."""
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE")
 

@@ -321,7 +321,7 @@ def confirmed(fonds):
     asker, other = filed.an_actor("manager", fonds=fonds), filed.an_actor("approver", fonds=fonds)
     change = lock_modes.ask(fonds, reason="上级要求", actor=asker)
     later = timezone.localdate() + timedelta(days=31)
-    return lock_modes.confirm(change.pk, actor=other, today=later)
+    return lock_modes.confirm(change.pk, understood=True, actor=other, today=later)
 
 
 def test_new_objects_are_put_in_compliance_once_it_is_confirmed(stores, actor):
