@@ -37,6 +37,12 @@ DOORS = {
     "reading:read": (READ, "record.read"),
     "reading:page": (READ, "record.read"),
     "reading:original": (READ, "record.download"),
+    "exports:list": (GET, "record.export"),
+    "exports:new": (BOTH, "record.export"),
+    "exports:one": (GET, "record.export"),
+    "exports:package": (GET, "record.export"),
+    "exports:again": (POST, "record.export"),
+    "exports:drop": (POST, "record.export"),
     "ingest:list": (GET, "submission.read"),
     "ingest:submission": (GET, "submission.read"),
     "ingest:report": (GET, "submission.read"),
@@ -52,12 +58,6 @@ DOORS = {
     "ingest:sample": (BOTH, "submission.sample"),
     "periods:list": (GET, "determination.read"),
     "periods:one": (BOTH, "determination.read"),
-    "locks:list": (GET, "lock_mode.read"),
-    "locks:one": (GET, "lock_mode.read"),
-    "locks:ask": (POST, "lock_mode.change"),
-    "locks:withdraw": (POST, "lock_mode.change"),
-    "locks:confirm": (POST, "lock_mode.change"),
-    "locks:order": (POST, "lock_mode.change"),
     "system:state": (GET, "system.read"),
     "system:fixity": (BOTH, "fixity.read"),
     "trust:list": (BOTH, "trust.read"),
@@ -116,7 +116,7 @@ DOORS = {
 
 POSTED = {"periods:one": "determination.set", "system:fixity": "fixity.run"}
 """Doors through which more is needed to post than to look. (A form without content may be refused before.)"""
-NOTHING_THERE = ("retention:", "people:", "locks:", "periods:one", "ingest:report", "ingest:original")
+NOTHING_THERE = ("retention:", "exports:", "people:", "periods:one", "ingest:report", "ingest:original")
 """Doors behind which there is nothing in these tests: open, but not found."""
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE")
 
