@@ -3,8 +3,8 @@
     python -m tests.bench.bench_disposal destroy [RECORDS]      beside a bare loop of the same calls
     python -m tests.bench.bench_disposal register [ROWS]        digest, PDF and spreadsheet, with the peak of memory
 
-`destroy` needs TEST_S3_URL (tests/services/radosgw.sh): records of two objects each (a file and its manifest), then
-as many objects again for a loop that only lists, heads, deletes and lists, with as many workers; half of the loop runs
+`destroy` starts its own radosgw (tests/services/radosgw.sh), or takes the one that TEST_S3_URL names: records of two
+objects each (a file and its manifest), then as many objects again for a loop that only lists, heads, deletes and lists, with as many workers; half of the loop runs
 before and half after, since other work shares the machine. In a temporary SQLite, or in DATABASE_URL, which must be
 empty.
 """
@@ -14,12 +14,19 @@ import json
 import os
 import resource
 import secrets
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
+
+RADOSGW = Path(__file__).parents[1] / "services" / "radosgw.sh"
 
 
 def prepared(folder: Path) -> None:
@@ -44,6 +51,40 @@ def prepared(folder: Path) -> None:
 
 def say(**fields) -> None:
     print(json.dumps(fields, ensure_ascii=False), flush=True)
+
+
+@contextmanager
+def gateway() -> Iterator[None]:
+    """TEST_S3_URL names a server inside; one of our own when none is named."""
+    if os.environ.get("TEST_S3_URL"):
+        yield
+        return
+    if not shutil.which("radosgw"):
+        sys.exit("radosgw is not installed: sudo apt-get install radosgw ceph-mon ceph-osd ceph-common")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            started = subprocess.run(
+                [RADOSGW, "start", folder, str(free_port())], stdout=subprocess.PIPE, text=True, check=True
+            )
+            os.environ["TEST_S3_URL"] = started.stdout.split()[-1]
+            yield
+        finally:
+            os.environ.pop("TEST_S3_URL", None)
+            subprocess.run([RADOSGW, "stop", folder], stdout=subprocess.DEVNULL)
+
+
+def free_port() -> int:
+    """One of three in a row that nobody has; the script takes the next two for itself."""
+    while True:
+        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            try:
+                two.bind(("127.0.0.1", port + 1))
+                three.bind(("127.0.0.1", port + 2))
+            except OSError:
+                continue
+            return port
 
 
 def a_bucket() -> str:
@@ -77,7 +118,7 @@ def destroy(count: int) -> None:
     begin = time.perf_counter()
     records = house.due(count, contents=(b"%PDF " + bytes(20_000),))
     register = house.executing(records)
-    say(records=count, built_s=round(time.perf_counter() - begin, 1))
+    print(f"{count} records written in {time.perf_counter() - begin:.0f} s", file=sys.stderr)
 
     keys = [f"bare/{number:06d}" for number in range(count * 2)]
     with ThreadPoolExecutor(disposal.WORKERS) as pool:
@@ -92,8 +133,8 @@ def destroy(count: int) -> None:
     assert (done, register.state) == (count + 1, "executed"), (done, register.state)
     loop = before + after
     say(
-        destroyed=count, seconds=round(ours, 1), cpu_s=round(our_cpu, 1), bare_loop_s=round(loop, 1),
-        halves=[round(before, 1), round(after, 1)], of_bare_loop=round(loop / ours, 2),
+        records=count, objects=count * 2, workers=disposal.WORKERS, clock_s=round(ours, 1), cpu_s=round(our_cpu, 1),
+        bare_loop_s=round(loop, 1), its_halves=[round(before, 1), round(after, 1)], ratio=round(loop / ours, 2),
     )  # fmt: skip
 
 
@@ -148,26 +189,24 @@ def register(count: int) -> None:
             for n, record in enumerate(part, 1)
         )  # fmt: skip
     del records
-    digest, rows = timed("digest_s", lambda: editions.digest_of(made, 1))
+    digest, rows = timed("digest", lambda: editions.digest_of(made, 1))
     edition = Edition.objects.create(register=made, number=1, frozen_at=now, count=rows, digest=digest)
-    timed("compare_s", lambda: sum(1 for _ in editions.compare(made, editions.rows_of(made, 1))))
-    sheet = timed("spreadsheet_s", lambda: register_papers.register_sheet(edition))
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    pdf = timed("pdf_s", lambda: register_papers.register_pdf(edition))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    say(
-        rows=rows,
-        pdf_mb=round(len(pdf) / 1e6, 1),
-        sheet_mb=round(len(sheet) / 1e6, 1),
-        peak_mb=peak // 1024,
-        before_mb=idle // 1024,
+    timed(
+        "compared with the records", lambda: sum(1 for _ in editions.compare(made, editions.rows_of(made, 1)))
     )
+    timed("spreadsheet", lambda: register_papers.register_sheet(edition))
+    timed("PDF", lambda: register_papers.register_pdf(edition))
 
 
-def timed(name: str, work):
+def timed(what: str, work):
+    """`peak_mb`: of the process until now, all that went before included."""
     begin, cpu = time.perf_counter(), time.process_time()
     answer = work()
-    say(**{name: round(time.perf_counter() - begin, 2), "cpu_s": round(time.process_time() - cpu, 2)})
+    say(
+        what=what, clock_s=round(time.perf_counter() - begin, 2), cpu_s=round(time.process_time() - cpu, 2),
+        mb=round(len(answer) / 1e6, 1) if isinstance(answer, bytes) else "",
+        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    )  # fmt: skip
     return answer
 
 
@@ -176,13 +215,10 @@ def main() -> None:
     arguments.add_argument("what", choices=["destroy", "register"])
     arguments.add_argument("count", nargs="?", type=int)
     chosen = arguments.parse_args()
-    if chosen.what == "destroy" and not os.environ.get("TEST_S3_URL"):
-        sys.exit("TEST_S3_URL is not set: start tests/services/radosgw.sh")
-    with tempfile.TemporaryDirectory() as folder:
+    count = chosen.count or {"destroy": 2000, "register": 10_000}[chosen.what]
+    with tempfile.TemporaryDirectory() as folder, gateway() if chosen.what == "destroy" else nullcontext():
         prepared(Path(folder))
-        {"destroy": destroy, "register": register}[chosen.what](
-            chosen.count or {"destroy": 2000, "register": 10_000}[chosen.what]
-        )
+        {"destroy": destroy, "register": register}[chosen.what](count)
 
 
 if __name__ == "__main__":
