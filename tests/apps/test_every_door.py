@@ -60,6 +60,12 @@ DOORS = {
     "periods:one": (BOTH, "determination.read"),
     "system:state": (GET, "system.read"),
     "system:fixity": (BOTH, "fixity.read"),
+    "locks:list": (GET, "lock_mode.read"),
+    "locks:one": (GET, "lock_mode.read"),
+    "locks:ask": (POST, "lock_mode.change"),
+    "locks:withdraw": (POST, "lock_mode.change"),
+    "locks:confirm": (POST, "lock_mode.change"),
+    "locks:order": (POST, "lock_mode.change"),
     "trust:list": (BOTH, "trust.read"),
     "trust:remove": (POST, "trust.manage"),
     "audit:events": (GET, "audit.read"),
@@ -116,7 +122,7 @@ DOORS = {
 
 POSTED = {"periods:one": "determination.set", "system:fixity": "fixity.run"}
 """Doors through which more is needed to post than to look. (A form without content may be refused before.)"""
-NOTHING_THERE = ("retention:", "exports:", "people:", "periods:one", "ingest:report", "ingest:original")
+NOTHING_THERE = ("retention:", "exports:", "people:", "locks:", "periods:one", "ingest:report", "ingest:original")
 """Doors behind which there is nothing in these tests: open, but not found."""
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE")
 
