@@ -194,6 +194,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
 # The archive's own
 CLAMD_URL = env.text("CLAMD_URL")
+VERAPDF_JAR = env.text("VERAPDF_JAR")
 ELASTICSEARCH_URL = env.text("ELASTICSEARCH_URL")
 VERAPDF_JAR = env.text("VERAPDF_JAR")
 REDIS_URL = env.text("REDIS_URL")
@@ -225,6 +226,7 @@ CHANGE_TOPICS = {
 }
 # Whatever may hold a trace of a record outside `archive` (design §3, archive/traces.py).
 TRACE_KEEPERS = [
+    "archive.object_keys.Traces",
     "search.indexing.Traces",
     "ingest.traces.Traces",
     "archive.renditions.Traces",

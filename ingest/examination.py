@@ -5,6 +5,7 @@ verdict: `failed` beats `waiting` beats `accepted`. `acceptance` turns it into s
 """
 
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from archive.inspection import Finding, Package, integrity, repair
 from archive.inspection import checks as inspection_checks
 from archive.inspection.clamd import Clamd
 from archive.inspection.codes import identity_numbers
-from archive.inspection.examine import examine as inspect
-from archive.inspection.examine import prepare, verdict
+from archive.inspection.examine import examine_all as inspect
+from archive.inspection.examine import prepare
 from archive.inspection.fence import Fence
+from archive.inspection.verapdf import VeraPdf
 from archive.models import DigitalObject, Fonds, RecordParty, SourceSystem
 from ingest import staging
 from ingest.models import CONFIRMATION, JUDGEMENT, PERIOD, Submission
@@ -132,6 +134,10 @@ def _visible(text: str) -> str:
 
 def scanner() -> Clamd | None:
     return Clamd(settings.CLAMD_URL) if settings.CLAMD_URL else None
+
+
+def validator() -> VeraPdf | None:
+    return VeraPdf(settings.VERAPDF_JAR) if settings.VERAPDF_JAR else None
 
 
 def load_profile(package: Package) -> list[Finding]:
@@ -333,23 +339,17 @@ def report_of(submission: Submission, examined: Examined) -> dict:
 
 
 def judge(
-    path: Path, fence: Fence, *, all_findings: bool = False, trusted: list[str] | None = None
-) -> dict[str, Any]:
-    """`manage.py examine`: the same checks on a package or a plain file; nothing is stored, no row is read.
+    paths: Iterable[Path], fence: Fence, *, all_findings: bool = False, trusted: list[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """`manage.py examine`: the same checks on packages or plain files; nothing is stored, no row is read.
     `trusted`: roots for signatures (Base64 of DER)."""
-    extra: list[Finding] = []
-    answer = inspect(
-        path,
+    return inspect(
+        paths,
         fence,
         clamd=scanner(),
+        verapdf=validator(),
         today=timezone.localdate(),
-        load=lambda package: extra.extend(load_profile(package)),
+        load=load_profile,
         all_findings=all_findings,
         facts={"trusted": trusted or []},
     )
-    if extra:
-        answer["findings"] = [row.as_dict() for row in extra] + answer["findings"]
-        worst = verdict(extra)
-        order = ("accept", "flag", "reject")
-        answer["verdict"] = max(answer["verdict"], worst, key=order.index)
-    return answer

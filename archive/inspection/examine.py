@@ -6,8 +6,9 @@ accept, flag or reject. Nothing is stored and no exception leaks for bad input.
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from .base import MeasuredFile, Package
 from .clamd import Clamd
 from .fence import Fence
 from .probes.report import signature
+from .verapdf import CONFIRMED, VeraPdf
 
 BESIDE = {"verify_detached": "submission.json.p7s", "verify_stamp": "submission.json.tsr"}
 """What may lie in a bag beside the declaration, and the function of the child that verifies it."""
+
+VERAPDF_BATCH = 16
+"""Paths that are open at the same time while the validator is asked about all of them."""
 
 SECONDS_PER_BYTE = 1 / (20 * 1024 * 1024)
 """What unpacking and digesting may take besides the fence's own limit."""
@@ -102,40 +107,75 @@ def prepare_file(
     return package
 
 
-def examine(
-    path: Path | str,
+def examine(path: Path | str, fence: Fence, **options: Any) -> dict[str, Any]:
+    """`examine_all` for one path."""
+    return next(examine_all([path], fence, **options))
+
+
+def examine_all(
+    paths: Iterable[Path | str],
     fence: Fence,
     *,
     clamd: Clamd | None = None,
+    verapdf: VeraPdf | None = None,
     today: date | None = None,
-    load: Callable[[Package], None] | None = None,
+    load: Callable[[Package], list[base.Finding]] | None = None,
     stage: str = "归档",
     all_findings: bool = False,
     facts: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """`{"path", "verdict", "pdfa", "puid", "findings"}` of a package or a plain file; nothing is kept.
+) -> Iterator[dict[str, Any]]:
+    """`{"path", "verdict", "pdfa", "puid", "findings"}` of each package or plain file, in order; nothing is kept.
 
-    `facts["trusted"]`: the roots for signatures, Base64 of DER. `load` may fill in `pack` and `item` of a package that has a submission. `findings` leaves out what passed,
-    unless `all_findings`.
+    `facts["trusted"]`: the roots for signatures, Base64 of DER. `load` may fill in `pack` and `item` of a package and
+    answers with what it found. With `verapdf` the files of several paths are asked about at once. `findings` leaves
+    out what passed, unless `all_findings`.
     """
-    path = Path(path)
-    with tempfile.TemporaryDirectory(prefix="examine-") as workdir:
-        if not os.path.isfile(path) and not os.path.isdir(path):
-            package, findings = None, [_unreadable(f"{path.name}：没有这个文件或文件夹，或没有读取权限")]
-        else:
-            as_bag = fence.call("looks_like_bag", path=str(path)).get("bag", False)
-            if as_bag:
-                package = prepare(path, fence, workdir, clamd=clamd, today=today, facts=facts)
-                if load is not None and package.submission is not None:
-                    load(package)
-            else:
-                package = prepare_file(path, fence, workdir, clamd=clamd, facts=facts)
-            findings = checks.run(package, stage=stage)
+    for batch in batched(paths, VERAPDF_BATCH if verapdf else 1):
+        with tempfile.TemporaryDirectory(prefix="examine-") as folder:
+            opened = [
+                _opened(Path(path), fence, _folder(Path(folder), str(n)), clamd, today, facts)
+                for n, path in enumerate(batch)
+            ]
+            if verapdf:
+                _validate([package for package in opened if package is not None], verapdf)
+            for path, package in zip(batch, opened, strict=True):
+                yield _answer(Path(path), package, load, stage, all_findings)
+
+
+def _opened(
+    path: Path, fence: Fence, workdir: Path, clamd: Clamd | None, today: date | None, facts: dict | None
+) -> Package | None:
+    if not os.path.isfile(path) and not os.path.isdir(path):
+        return None
+    if fence.call("looks_like_bag", path=str(path)).get("bag", False):
+        return prepare(path, fence, workdir, clamd=clamd, today=today, facts=facts)
+    return prepare_file(path, fence, workdir, clamd=clamd, facts=facts)
+
+
+def _validate(packages: list[Package], verapdf: VeraPdf) -> None:
+    claims = [
+        (package, path, str(file.location))
+        for package in packages
+        for path, file in package.files.items()
+        if file.probe.get("pdfa") and file.location is not None
+    ]
+    outcomes = verapdf.validate(location for *_, location in claims)
+    for package, path, location in claims:
+        package.facts.setdefault("pdfa", {})[path] = outcomes[str(Path(location).absolute())]
+
+
+def _answer(path: Path, package: Package | None, load, stage: str, all_findings: bool) -> dict[str, Any]:
+    if package is None:
+        findings = [_unreadable(f"{path.name}：没有这个文件或文件夹，或没有读取权限")]
+    else:
+        found = load(package) if load is not None and package.root is not None else []
+        findings = [*found, *checks.run(package, stage=stage)]
     file = next(iter(package.files.values()), None) if package and package.root is None else None
+    outcome = (package.facts.get("pdfa") or {}).get(file.path) if file else None
     return {
         "path": str(path),
         "verdict": verdict(findings),
-        "pdfa": None,  # a flavour stands here only when a validator confirmed it
+        "pdfa": outcome.flavour if outcome and outcome.state == CONFIRMED else None,
         "puid": file.puid if file else None,
         "findings": [f.as_dict() for f in findings if all_findings or f.verdict != "passed"],
     }
@@ -147,6 +187,13 @@ def verdict(findings: list[base.Finding]) -> str:
     if "failed" in verdicts:
         return "reject"
     return "flag" if verdicts & {"warning", "manual"} else "accept"
+
+
+def batched(items: Iterable, size: int) -> Iterator[list]:
+    """Lists of at most `size`, in order."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 def _probe(

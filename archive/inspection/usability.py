@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from . import verapdf
 from .base import Check, Finding, Package, check
 from .faults import Meaning, judge
 
@@ -106,13 +107,22 @@ def fonts_embedded(check: Check, package: Package) -> Iterator[Finding]:
 
 @check("X-PDFA", "usability", "PDF/A 符合性", severity="warning", needs="file")
 def pdfa_claim(check: Check, package: Package) -> Iterator[Finding]:
-    """A claim is no proof: until a validator has spoken the answer is not-run."""
+    """A claim is no proof: until a validator has spoken (`facts["pdfa"]`: path → verapdf.Outcome) it is not-run."""
+    known = package.facts.get("pdfa") or {}
     for path, file in package.files.items():
-        if claim := file.probe.get("pdfa"):
+        if not (claim := file.probe.get("pdfa")):
+            continue
+        outcome = known.get(path)
+        claim = f"PDF/A-{claim.lower()}"
+        if outcome is None or outcome.state == verapdf.UNKNOWN:
+            why = outcome.why if outcome else "还没有经过验证程序"
+            message = f"{path}：文件自称 {claim}，{why}，未作验证。"
+            yield check.finding("not-run", message, file=path, value=claim, rule="ISO 19005")
+        elif outcome.state == verapdf.REFUTED:
+            message = f"{path}：文件自称 {claim}，经 veraPDF 验证{outcome.why}。请重新导出为合格的 PDF/A。"
+            yield check.finding("warning", message, file=path, value=claim, rule="ISO 19005")
+        else:
+            message = f"{path}：经 veraPDF 验证符合 PDF/A-{outcome.flavour}。"
             yield check.finding(
-                "not-run",
-                f"{path}：文件自称 PDF/A-{claim.lower()}，没有配置验证程序，未作验证。",
-                file=path,
-                value=f"PDF/A-{claim.lower()}",
-                rule="ISO 19005",
+                "passed", message, file=path, value=f"PDF/A-{outcome.flavour}", rule="ISO 19005"
             )

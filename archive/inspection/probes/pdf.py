@@ -8,6 +8,7 @@ import os
 import re
 
 import pikepdf
+from lxml import etree
 
 from . import pdf_contents
 from .report import TEXT_LIMIT, Report
@@ -15,8 +16,8 @@ from .report import TEXT_LIMIT, Report
 MOST_PAGES = 20_000
 EOF_SEARCHED = 4096
 XREF_READ = 32 << 20
-PDFA_PART = re.compile(rb"pdfaid:part(?:\s*=\s*[\"']|>)\s*(\d)")
-PDFA_LEVEL = re.compile(rb"pdfaid:conformance(?:\s*=\s*[\"']|>)\s*([A-Za-z])")
+PDFA_ID = "{http://www.aiim.org/pdfa/ns/id/}"
+XMP = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True)
 
 BENIGN = ("xref entry for the xref stream itself is missing",)
 DISPLACED = (
@@ -118,8 +119,24 @@ def _pdfa_claim(document: pikepdf.Pdf) -> str | None:
         packet = metadata.read_bytes()[: 1 << 20]
     except pikepdf.PdfError:
         return None
-    part, level = PDFA_PART.search(packet), PDFA_LEVEL.search(packet)
-    return part and part[1].decode() + (level[1].decode().upper() if level else "")
+    try:
+        tree = etree.fromstring(packet.strip(b"\0 \r\n\t"), XMP)
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+    part, level = (_claimed(tree, name) for name in ("part", "conformance"))
+    return part + level.upper() if part and part.isdecimal() else None
+
+
+def _claimed(tree: etree._Element | None, name: str) -> str:
+    """A property of PDF/A's own namespace, whether it is written as element or as attribute."""
+    if tree is None:
+        return ""
+    for element in tree.iter():
+        if element.tag == PDFA_ID + name:
+            return (element.text or "").strip()[:4]
+        if PDFA_ID + name in element.attrib:
+            return element.attrib[PDFA_ID + name].strip()[:4]
+    return ""
 
 
 def _read_pages(report: Report, path: str) -> None:

@@ -28,13 +28,13 @@ class Command(ArchiveCommand):
         clean = True
         with Fence() as fence:
             trusted = self.trusted(trust, fence)
-            for path in self.targets(paths):
-                answer = examination.judge(path, fence, all_findings=all_findings, trusted=trusted)
+            targets = self.targets(paths)
+            for answer in examination.judge(targets, fence, all_findings=all_findings, trusted=trusted):
                 clean &= answer["verdict"] != "reject"
                 if self.json:
                     self.line(answer)
                     continue
-                self.stdout.write(f"{WORDS[answer['verdict']]}  {answer['puid'] or '—'}  {path}")
+                self.stdout.write(f"{WORDS[answer['verdict']]}  {answer['puid'] or '—'}  {answer['path']}")
                 for finding in answer["findings"]:
                     self.stdout.write(f"      {finding['check']} [{finding['verdict']}] {finding['message']}")
         return 0 if clean else 1
