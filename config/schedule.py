@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from archive import fixity, key_care, renewal, seals, spreading
 from archive.jobs import DAILY, HOURLY, Job
+from archive.packages import orders
 from archive.permissions import Actor, system_actor
 from config.backup import taking
 from ingest import receiving
@@ -67,6 +68,13 @@ JOBS = [
         function="config.schedule.care_for_keys",
         every=DAILY,
         at=time(4, 10),
+    ),
+    Job(
+        code="exports",
+        name="清理导出包",
+        function="config.schedule.sweep_exports",
+        every=DAILY,
+        at=time(3, 25),
     ),
     Job(
         code="sign-in",
@@ -152,6 +160,10 @@ def care_for_keys() -> str:
     words = f"改由现用密钥加密 {rotated.done} 把，还有 {rotated.left} 把"
     words += f"，补销毁 {finished} 件的密钥" if finished else ""
     return f"{words}：{rotated.fault}" if rotated.fault else words
+
+
+def sweep_exports() -> str:
+    return f"清除到期的导出包 {orders.sweep()} 个"
 
 
 def clear_sign_ins() -> str:
