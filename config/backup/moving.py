@@ -65,11 +65,12 @@ def undo(plan: dict) -> None:
     """Put back what the plan moved, the last one first. May be done twice; `end` comes after it."""
     moves = [(Path(source), Path(target)) for source, target in plan["moves"]]
     untouched = {source for source, target in moves if not target.exists()}
-    for number, path in enumerate(map(Path, plan["made"])):
+    made = [Path(path) for path in plan["made"]]
+    for number, path in enumerate(made):
         if path.exists() and path not in untouched:
             os.rename(path, Path(plan["scrap"]) / f"scrap-{number}")
     for source, target in reversed(moves):
-        if target.exists() and not source.exists():
+        if target.exists() and not source.exists() and target not in made:
             os.rename(target, source)
             _flush(source.parent)
 

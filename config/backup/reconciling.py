@@ -9,7 +9,6 @@ The stores lived on after the backup was made. Three things may lie there that t
   missing, and `verify_audit` says so for ever.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -20,9 +19,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from archive import audit, changes, seals, stores, verification
+from archive import audit, changes, manifests, object_keys, seals, stores, verification
 from archive.errors import ArchiveError, StorageFailed
-from archive.models import Copy, Counter, Damage, DigitalObject, FixityRun, Record, Seal
+from archive.models import Copy, Counter, Damage, DigitalObject, FixityRun, ObjectKey, Record, Seal
 from archive.numbering import CODES
 from archive.permissions import Actor
 from archive.storage import Store, StoredVersion
@@ -159,10 +158,10 @@ def _code_of(seen: sqlite3.Connection, record: str) -> str:
             if store.head(key, version).metadata.get("role") not in MANIFESTS:
                 continue
             with store.open(key, version) as stream:
-                code = json.loads(stream.read(LARGEST_MANIFEST)).get("reference_code", "")
+                code = str(manifests.parse(stream.read(LARGEST_MANIFEST))["record"].get("reference_code"))
         except (StorageFailed, ValueError, AttributeError):
             continue
-        if CODES.fullmatch(str(code)):
+        if CODES.fullmatch(code):
             return code
     return ""
 
@@ -207,6 +206,18 @@ def _absent(seen: sqlite3.Connection, found: Reconciled, actor: Actor) -> None:
         _tell(found, gone, record, missing, there)
     if gone:
         _mark(gone, actor)
+        _let_keys_go([record for record, _ in gone], actor)
+
+
+def _let_keys_go(gone: list[UUID], actor: Actor) -> None:
+    """The backup brought back the data keys of what was destroyed since. The key store knows: it has no file of such a
+    record, while it has others."""
+    keyed = ObjectKey.objects.filter(object__record__in=gone).exclude(wrapped="")
+    if not keyed.exists() or next(iter(object_keys.key_store().iterate()), None) is None:
+        return
+    for record in Record.objects.filter(pk__in=gone, digital_objects__in=keyed.values("object")).distinct():
+        if not object_keys.key_store().versions(object_keys.place(record.fonds.code, record.pk)):
+            object_keys.destroy(record, actor=actor)
 
 
 def _tell(found: Reconciled, gone: list, record: UUID, missing: list[UUID], there: bool) -> None:

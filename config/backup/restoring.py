@@ -23,7 +23,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
-from archive import audit, grants, jobs, privacy, stores, triggers
+from archive import audit, grants, jobs, object_keys, privacy, stores, triggers
 from archive.errors import ArchiveError
 from archive.locks import alone
 from archive.models import Backup, Event
@@ -208,6 +208,7 @@ def _wake(told: dict, file: Path, actor: Actor) -> None:
     connections.close_all()
     privacy.key_ring.cache_clear()
     stores.forget()
+    object_keys.forget()
     if surroundings.site() != told["site"]:
         reason = (
             "这里的密钥文件（ARCHIVE_KEYS）不属于备份的那个系统，证件号码会解不开。请放回它自己的密钥文件。"

@@ -4,7 +4,6 @@ Of settings only values that are known to be no secret are taken; of every other
 restores knows what must come from elsewhere.
 """
 
-import importlib
 import os
 import re
 import tomllib
@@ -18,34 +17,26 @@ from django.db.migrations.loader import MigrationLoader
 
 from archive import privacy
 
-OPEN = re.compile(
-    r"ARCHIVE_(ENV|DATA|KEYS|STORES|LOCK_HORIZON_YEARS|SAMPLE_PERCENT|GROUP_SAMPLE_PERCENT|WAITING_DAYS|REQUIRE_SCAN"
-    r"|SUPERVISORS_MAY_APPRAISE|MAX_PACKAGE_MB|LOG_LEVEL|BACKUP_DIR|BACKUP_KEEP_DAYS|BACKUP_PASSPHRASE_FILE)"
-    r"|\w+_(S3_BUCKET|S3_REGION|S3_ADDRESSING|S3_CHECKSUMS|PATH|IMMUTABLE)|S3_(BUCKET|REGION|ADDRESSING|CHECKSUMS)"
-    r"|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS|BEHIND_PROXY|SECURE_SSL_REDIRECT|DATABASE_APPLICATION_ROLE|VERAPDF_JAR"
+OURS = re.compile(
+    r"ARCHIVE_\w+|(\w+_)?S3_[A-Z_]+|DATABASE_(URL|APPLICATION_ROLE)|SECRET_KEY|ALLOWED_HOSTS|CSRF_TRUSTED_ORIGINS"
+    r"|BEHIND_PROXY|SECURE_SSL_REDIRECT|VERAPDF_JAR|CLAMD_URL|ELASTICSEARCH_URL|REDIS_URL"
 )
-ADDRESSES = re.compile(r"DATABASE_URL|CLAMD_URL|ELASTICSEARCH_URL|REDIS_URL|(\w+_)?S3_ENDPOINT_URL")
-"""Addresses: user and password are left out."""
-SECRET = re.compile(r"SECRET_KEY|(\w+_)?S3_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)|ARCHIVE_\w+")
-"""Ours, and not known to be open: the name only."""
+SECRET = re.compile(r"SECRET|PASSWORD|PASSPHRASE$|TOKEN|ACCESS_KEY|KEKS")
+"""Of these only the name is taken. Addresses (…_URL) lose user and password."""
 
 
 def settings_told(environment: Mapping[str, str]) -> dict[str, str | None]:
     """Every setting of ours that the environment gives; None for a value that is left out."""
-    stores = [
-        name.replace("-", "_").upper()
-        for name in re.split(r"[\s,]+", environment.get("ARCHIVE_STORES", ""))
-        if name
-    ]
+    stores = [name for name in re.split(r"[\s,]+", environment.get("ARCHIVE_STORES", "")) if name]
+    local = {f"{name.replace('-', '_').upper()}_{end}" for name in stores for end in ("PATH", "IMMUTABLE")}
     told: dict[str, str | None] = {}
     for name, value in sorted(environment.items()):
-        ours = not name.endswith(("_PATH", "_IMMUTABLE")) or name.rpartition("_")[0].upper() in stores
-        if OPEN.fullmatch(name) and ours:
-            told[name] = value
-        elif ADDRESSES.fullmatch(name):
-            told[name] = without_password(value)
-        elif SECRET.fullmatch(name) and value:
+        if not value or not (OURS.fullmatch(name) or name in local):
+            continue
+        if SECRET.search(name):
             told[name] = None
+        else:
+            told[name] = without_password(value) if name.endswith("_URL") else value
     return told
 
 
@@ -81,16 +72,9 @@ def _shown(table: Mapping[str, str | None], name: str) -> str:
 
 
 def key_files() -> dict[str, Path]:
-    """Name in a backup → the key file of this installation: that of personal numbers, and, where objects are encrypted,
-    those of the key-encryption keys."""
-    files = {"keys/personal-numbers.json": Path(settings.ARCHIVE_KEYS)}
-    try:
-        object_keys = importlib.import_module("archive.object_keys")
-    except ModuleNotFoundError:
-        return files
-    for number, path in enumerate(getattr(object_keys, "key_files", list)()):
-        files[f"keys/object-keys-{number}"] = Path(path)
-    return files
+    """Name in a backup → the key file of this installation. It holds the keys of personal numbers and the
+    key-encryption keys of encrypted objects; those that stand in the environment instead are kept elsewhere."""
+    return {"keys/keys.json": Path(settings.ARCHIVE_KEYS)}
 
 
 def site() -> str:

@@ -20,10 +20,13 @@ from archive import changes, grants, jobs, privacy, triggers
 from archive.models import Change
 from config import schedule
 from config.assembly import TRIGGER_RULES
+from config.backup import taking
 from config.doctor.part import SETUP, Part, guarded
 from search.engine import engine
 
 FREE_LEAST = 512 * 1024 * 1024
+BACKUP_AGE = timedelta(hours=36)
+"""A daily job that is late by half a day is late."""
 
 
 def python() -> Iterator[Part]:
@@ -190,3 +193,35 @@ def outbox() -> Iterator[Part]:
             + (f"，最早的在 {timezone.localtime(oldest):%m-%d %H:%M}。" if late else "。"),
             remedy=remedy if late else "",
         )
+
+
+def backup() -> Iterator[Part]:
+    """How old the newest backup is, and whether a lost machine could be made again from it."""
+    newest, now = taking.newest(), timezone.now()
+    remedy = "设置 ARCHIVE_BACKUP_DIR 和 ARCHIVE_BACKUP_PASSPHRASE_FILE，每天自动备份；或运行 manage.py backup。"
+    if newest is None:
+        state = "failed" if settings.PRODUCTION else "warning" if settings.BACKUP_DIR else "absent"
+        yield Part(part="backup", state=state, message="还没有备份。", remedy=remedy)
+        return
+    age = now - newest.taken_at
+    days = f"{age.days} 天" if age.days else f"{age.seconds // 3600} 小时"
+    message = f"最近的备份在 {days}前：{newest.name}，保存到 {newest.expires_on}。"
+    if age > BACKUP_AGE:
+        state = "failed" if age > 7 * BACKUP_AGE else "warning"
+        yield Part(part="backup", state=state, message=message, remedy=remedy)
+    else:
+        yield Part(part="backup", message=message)
+    if word := settings.BACKUP_PASSPHRASE_FILE:
+        yield from _passphrase(Path(word))
+
+
+def _passphrase(file: Path) -> Iterator[Part]:
+    if not file.is_file():
+        remedy = "改正 ARCHIVE_BACKUP_PASSPHRASE_FILE。"
+        yield Part(part="backup:passphrase", state="failed", message=f"没有口令文件 {file}。", remedy=remedy)
+    elif stat.S_IMODE(file.stat().st_mode) & 0o077:
+        message = f"口令文件 {file} 别人也能读。"
+        yield Part(part="backup:passphrase", state="failed", message=message, remedy=f"chmod 600 {file}")
+    elif settings.BACKUP_DIR and file.resolve().is_relative_to(Path(settings.BACKUP_DIR).resolve()):
+        message = "口令文件放在备份目录里：拿到备份的人也就拿到了口令。"
+        yield Part(part="backup:passphrase", state="failed", message=message, remedy="移到别处，另外再留一份。")

@@ -25,6 +25,8 @@ RECORDS_WITHOUT_SCOPE = {
     "ingest/outcomes.py": "tells the sender of a package what became of that very package",
     "ingest/models.py": "a subquery of a grant's own Q",
     "search/indexing.py": "the index holds everything; who asks it is scoped inside it",
+    "config/backup/taking.py": "counts what a backup holds",
+    "config/backup/reconciling.py": "marks what a restored catalogue holds and no store does",
     "config/management/commands/setup.py": "only asks whether anything is filed at all",
     "config/management/commands/verify_audit.py": "names the subjects of faults for whoever runs the server",
 }
@@ -35,6 +37,7 @@ DELETERS = {
     "archive/seals.py": "messages of the outbox that are sealed",
     "archive/keeping.py": "bytes of a manifest whose every copy is stored",
     "archive/destruction.py": "what personal data leaves behind beside the stub of a destroyed record",
+    "archive/spreading.py": "in the cache: how far a pass has come",
     "archive/jobs.py": "a schedule that is not in the table any more",
     "archive/people.py": "an assignment that ended; its event stays",
     "archive/renditions.py": "page images: a cache",

@@ -12,8 +12,13 @@ DOORS = {
     "boto3": ("archive/storage/",),
     "botocore": ("archive/storage/",),
     "elasticsearch": ("search/engine/",),
-    "sqlite3": ("archive/verification.py",),  # a scratch file beside the database
-    "cryptography": ("archive/privacy.py", "archive/keks.py", "archive/segments.py"),
+    "sqlite3": ("archive/verification.py", "config/backup/"),  # a scratch file beside the database
+    "cryptography": (
+        "archive/privacy.py",
+        "archive/keks.py",
+        "archive/segments.py",
+        "config/backup/envelope.py",
+    ),
     # Foreign bytes are opened in the fenced child only. The demonstration and the printed
     # registers are bytes of our own.
     "pikepdf": ("archive/inspection/probes/", "config/demonstration/", "retention/printing.py"),
@@ -21,7 +26,10 @@ DOORS = {
     "pygfried": ("archive/inspection/probes/", "config/doctor/"),  # doctor looks at a file of our own
     "lxml": ("archive/inspection/probes/",),
     "PIL": ("archive/inspection/probes/", "config/demonstration/"),
-    "tarfile": ("archive/inspection/probes/",),
+    "tarfile": (
+        "archive/inspection/probes/",
+        "config/backup/parcel.py",
+    ),  # a backup is made of our own bytes, and read back proven
     # Writing a zip of what was handed over as a folder opens no foreign bytes.
     "zipfile": ("archive/inspection/probes/", "config/demonstration/", "ingest/staging.py"),
 }
