@@ -6,7 +6,8 @@ The more precise one wins: a single item before its class. A determination is ne
 """
 
 import csv
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -36,71 +37,101 @@ class Period:
     reason: str = ""
 
 
+Span = tuple[date | None, date | None]
+"""(from, until) of formation dates; `until` is not in it; None = without end."""
+
+
+class Known:
+    """What the site decided and the schedule says of some classes and items, read at once: two queries, however many
+    they are."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        keys = set(keys)
+        self._decided: dict[str, list[Determination]] = defaultdict(list)
+        self._schedule: dict[str, list[RetentionClass]] = defaultdict(list)
+        if not keys:
+            return
+        for row in Determination.objects.filter(key__in=keys).order_by("-id"):
+            self._decided[row.key].append(row)
+        codes = [key for key in keys if not key.startswith("item:")]
+        for row in RetentionClass.objects.filter(code__in=codes).order_by("-valid_from") if codes else ():
+            self._schedule[row.code].append(row)
+
+    def period_of(self, key: str, on: date) -> Period:
+        """What holds today for a class or item, for what was formed on that day."""
+        decided = self.decision(key)
+        if decided:
+            return decided
+        return Period(None, key) if key.startswith("item:") else self._of_row(key, self.row(key, on))
+
+    def decision(self, key: str) -> Period | None:
+        """By what the site decided: the newest row that gives a period, and whether it has been confirmed since."""
+        rows = self._decided[key]
+        row = next((row for row in rows if row.kind != "confirmed"), None)
+        if row is None:
+            return None
+        confirmed = any(later.kind == "confirmed" and later.id > row.id for later in rows)
+        provisional = row.kind == "provisional" and not confirmed
+        return Period(row.period, key, provisional=provisional, settled=confirmed)
+
+    def row(self, code: str, on: date) -> RetentionClass | None:
+        """The row of the version valid on that day; the oldest version also governs everything before it."""
+        rows = self._schedule[code]
+        return next((row for row in rows if row.valid_from <= on), rows[-1] if rows else None)
+
+    def unsettled(self, key: str) -> list[Span]:
+        """When what is formed in that class or item may enter no register yet; empty = it always may."""
+        decided, rows = self.decision(key), self._schedule[key]
+        if decided or not rows:
+            return [] if decided and decided.settled else [(None, None)]
+        found: list[Span] = []
+        for number, row in enumerate(rows):  # the newest first
+            if not self._of_row(key, row).settled:
+                oldest = number == len(rows) - 1
+                found.append(
+                    (None if oldest else row.valid_from, rows[number - 1].valid_from if number else None)
+                )
+        return found
+
+    def _of_row(self, code: str, row: RetentionClass | None) -> Period:
+        if row is None or not row.period:
+            return Period(
+                None, code, reason=f"保管期限待定：期限表第 {code} 项的期限未知，请判定并写明依据。"
+            )
+        confirmed = any(one.kind == "confirmed" for one in self._decided[code])
+        return Period(row.period, code, settled=confirmed or row.source_count >= 2)
+
+
 def resolve(classes: Sequence[str], item_key: str, on: date) -> Period:
     """The period of an item whose materials fall into `classes` ("1-2", "2-?", "site"), formed on that day.
 
     Several classes: the longest; one of them unknown: unknown. `item_key` is `item:<source>/<item>`.
     """
-    decided = _decision(item_key)
-    if decided:
-        return _from_decision(decided, item_key)
-    known = [_of_class(code, on) for code in classes if code != "site"]
-    if not known or "site" in classes:
+    known = Known([item_key, *classes])
+    if decided := known.decision(item_key):
+        return decided
+    found = [known.period_of(code, on) for code in classes if code != "site"]
+    if not found or "site" in classes:
         return Period(
             None,
             item_key,
             reason=f"保管期限待定：期限表没有规定这个事项的期限，由本单位按事项判定（{item_key}）。",
         )
-    unknown = next((period for period in known if period.retention is None), None)
+    unknown = next((period for period in found if period.retention is None), None)
     if unknown:
         return unknown
-    longest = periods.longest([period.retention for period in known])
-    return next(period for period in known if period.retention == longest)
+    longest = periods.longest([period.retention for period in found])
+    return next(period for period in found if period.retention == longest)
 
 
 def period_of(key: str, on: date) -> Period:
     """What holds today for a class or item, for what was formed on that day."""
-    decided = _decision(key)
-    if decided:
-        return _from_decision(decided, key)
-    return Period(None, key) if key.startswith("item:") else _of_class(key, on)
+    return Known([key]).period_of(key, on)
 
 
 def settled(key: str, on: date) -> bool:
     """May a register rest on that class or item? (design §7)"""
     return period_of(key, on).settled
-
-
-def _decision(key: str) -> tuple[Determination, bool] | None:
-    """The newest row that gives a period, and whether it has been confirmed since."""
-    rows = list(Determination.objects.filter(key=key).order_by("-id")[:20])
-    giving = next((row for row in rows if row.kind != "confirmed"), None)
-    if giving is None:
-        return None
-    return giving, any(row.kind == "confirmed" and row.id > giving.id for row in rows)
-
-
-def _from_decision(decision: tuple[Determination, bool], key: str) -> Period:
-    row, confirmed = decision
-    provisional = row.kind == "provisional" and not confirmed
-    return Period(row.period, key, provisional=provisional, settled=confirmed)
-
-
-def _of_class(code: str, on: date) -> Period:
-    decided = _decision(code)
-    if decided:
-        return _from_decision(decided, code)
-    row = schedule_row(code, on)
-    if row is None or not row.period:
-        return Period(None, code, reason=f"保管期限待定：期限表第 {code} 项的期限未知，请判定并写明依据。")
-    confirmed = Determination.objects.filter(key=code, kind="confirmed").exists()
-    return Period(row.period, code, settled=confirmed or row.source_count >= 2)
-
-
-def schedule_row(code: str, on: date) -> RetentionClass | None:
-    """The row of the version valid on that day; the oldest version also governs everything before it."""
-    rows = list(RetentionClass.objects.filter(code=code).order_by("-valid_from"))
-    return next((row for row in rows if row.valid_from <= on), rows[-1] if rows else None)
 
 
 def minimum(key: str, classes: Sequence[str] = ()) -> str | None:
@@ -133,12 +164,12 @@ def determine(
     least = minimum(key, classes)
     if least and periods.shorter(period, least):
         raise WrongInput(field="保管期限", reason=f"{key} 的最低期限是{least}，不能判定为更短的{period}。")
-    before = _decision(key)
-    if before and provisional and _from_decision(before, key).settled:
+    before = Known([key]).decision(key)
+    if before and provisional and before.settled:
         raise WrongInput(field="暂定", reason=f"{key} 的期限已经确认，不能再改为暂定。")
-    if before and _from_decision(before, key).settled and periods.shorter(period, before[0].period):
+    if before and before.settled and periods.shorter(period, before.retention):
         raise WrongInput(
-            field="保管期限", reason=f"{key} 已确认为{before[0].period}，不能缩短；更正错误须双人并附证明。"
+            field="保管期限", reason=f"{key} 已确认为{before.retention}，不能缩短；更正错误须双人并附证明。"
         )
     return _write(key, "provisional" if provisional else "determined", period, basis, actor)
 
@@ -150,9 +181,7 @@ def confirm(key: str, *, basis: str, actor: Actor) -> Determination:
     basis = basis.strip()
     if not basis:
         raise WrongInput(field="依据", reason="请写明核对所据的原文（文件名、文号、条款）。")
-    decided = _decision(key)
-    row = None if key.startswith("item:") else schedule_row(key, timezone.localdate())
-    period = decided[0].period if decided else (row.period if row else "")
+    period = period_of(key, timezone.localdate()).retention
     if not period:
         raise WrongInput(field="类项", reason=f"{key} 还没有期限可以确认，请先判定。")
     return _write(key, "confirmed", period, basis, actor)

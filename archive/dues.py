@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
-from archive import determinations
+from archive.determinations import Known
 from archive.models import Block, Record
 from archive.scopes import EVERYTHING, Scope
 
@@ -17,7 +17,7 @@ CHUNK = 1000
 
 def scan(on: date, scope: Scope = EVERYTHING) -> Iterator[tuple[Record, list[str]]]:
     """(record, reasons that block it) in order of due date. Reads in chunks by key, so memory stays small."""
-    settled: dict[tuple[str, int], bool] = {}
+    known = Known(Record.objects.visible_to(scope).due(on).values_list("retention_key", flat=True).distinct())
     last: tuple[date, object] | None = None
     while True:
         rows = Record.objects.visible_to(scope).due(on).order_by("due_on", "id").defer("description")
@@ -35,10 +35,7 @@ def scan(on: date, scope: Scope = EVERYTHING) -> Iterator[tuple[Record, list[str
             blocks[block.record_id].append(f"{block.get_kind_display()}：{block.reason}")
         for record in page:
             reasons = list(blocks[record.pk])
-            key = (record.retention_key, record.formed_on.year)
-            if key not in settled:
-                settled[key] = determinations.settled(record.retention_key, record.formed_on)
-            if not settled[key]:
+            if not known.period_of(record.retention_key, record.formed_on).settled:
                 reasons.append(f"保管期限类项 {record.retention_key} 未经档案负责人确认")
             yield record, reasons
         last = (page[-1].due_on, page[-1].pk)

@@ -64,14 +64,17 @@ class Slice:
 COUNT_TO = 10_000
 
 
-def keyset(rows: QuerySet, fields: Sequence[str], request: HttpRequest, *, size: int = 50) -> Slice:
+def keyset(
+    rows: QuerySet, fields: Sequence[str], request: HttpRequest, *, size: int = 50, counted: int | None = None
+) -> Slice:
     """A page of `rows` ordered by `fields` ("-received_at", "-id"), by keyset: page 1,000 costs what page 1 does.
 
     `?after=` and `?before=` hold the values of the row at the edge, signed: a cursor that we did not make for a list
     in this order is ignored, so that no forged value (a year 0, half a letter) ever reaches the database.
-    Totals are exact to COUNT_TO, then "more than".
+    Totals are exact to COUNT_TO, then "more than". `counted`: how many rows there are, where the caller knows it.
     """
-    counted = len(rows.order_by().values("pk")[: COUNT_TO + 1])
+    if counted is None:
+        counted = len(rows.order_by().values("pk")[: COUNT_TO + 1])
     backwards = bool(request.GET.get("before"))
     cursor = _read(request.GET.get("before") or request.GET.get("after") or "", fields)
     order = [_turned(field) for field in fields] if backwards and cursor else list(fields)

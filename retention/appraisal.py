@@ -16,11 +16,12 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from archive import audit, determinations, extension, fonds_file, numbering
+from archive import audit, extension, fonds_file, numbering
+from archive.determinations import Known
 from archive.errors import ArchiveError, WrongInput, WrongState
 from archive.models import Fonds, Paper, Record
 from archive.permissions import Actor
-from retention import holds, minutes, opinions, permissions, rules
+from retention import holds, minutes, opinions, permissions, results, rules
 from retention.models import Appraisal, AppraisalItem, Group, RegisterRow
 from retention.rules import Candidate, Outcome
 from retention.states import APPRAISAL_STATES, LIVE_ROWS
@@ -39,22 +40,19 @@ class NotEligible(ArchiveError):
 def entry_faults(records: Sequence[Record], on: date) -> dict[UUID, list[str]]:
     """Why these records may not enter an appraisal on that day; nothing for one that may. For pages and `open`."""
     faults: dict[UUID, list[str]] = {}
-    settled: dict[tuple[str, int], bool] = {}
+    known = Known({record.retention_key for record in records})
     for start in range(0, len(records), 500):
         part = records[start : start + 500]
         ids = [record.pk for record in part]
         covered, listed = holds.covering_all(ids), _elsewhere(ids)
         for record in part:
-            key = (record.retention_key, record.formed_on.year)
-            if key not in settled:
-                settled[key] = determinations.settled(record.retention_key, record.formed_on)
             found = rules.entry_faults(
                 Candidate(
                     state=record.state,
                     due_on=record.due_on,
                     retention=record.retention,
                     retention_key=record.retention_key,
-                    settled=settled[key],
+                    settled=known.period_of(record.retention_key, record.formed_on).settled,
                     blocks=covered.get(record.pk, ()),
                     listed=listed.get(record.pk, ()),
                 ),
@@ -66,12 +64,14 @@ def entry_faults(records: Sequence[Record], on: date) -> dict[UUID, list[str]]:
 
 
 def _elsewhere(ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """The open appraisals and live registers in which these records stand."""
+    """The open appraisals and live registers in which these records stand, or the appraisal that has let them go."""
     found: dict[UUID, list[str]] = defaultdict(list)
     for item in AppraisalItem.objects.filter(record_id__in=ids, open=True).select_related("appraisal"):
         found[item.record_id].append(str(item.appraisal))
     for row in RegisterRow.objects.filter(record_id__in=ids, state__in=LIVE_ROWS).select_related("register"):
         found[row.record_id].append(str(row.register))
+    for pk, item in results.standing_of([pk for pk in ids if pk not in found]).items():
+        found[pk].append(f"待列清册的档案（{item.appraisal}同意销毁）")
     return found
 
 
@@ -153,22 +153,22 @@ def close(appraisal: Appraisal, *, actor: Actor) -> Appraisal:
     permissions.require(actor, "appraisal.close", appraisal.fonds)
     _expect_open(appraisal, "作出结论")
     decided_on = timezone.localdate()
-    results = opinions.outcomes(appraisal)
-    _all_decided(appraisal, results)
-    for one in set(results.values()):
-        alike = [item for item, other in results.items() if other == one]
+    decided = opinions.outcomes(appraisal)
+    _all_decided(appraisal, decided)
+    for one in set(decided.values()):
+        alike = [item for item, other in decided.items() if other == one]
         opinions.refuse_impossible(alike, one.result, one.period, decided_on)
-    paper = _keep_minutes(appraisal, results, decided_on, actor)
+    paper = _keep_minutes(appraisal, decided, decided_on, actor)
     with transaction.atomic():
         locked = Appraisal.objects.select_for_update(of=("self",)).get(pk=appraisal.pk)
         _expect_open(locked, "作出结论")
-        if opinions.outcomes(locked) != results:
+        if opinions.outcomes(locked) != decided:
             raise WrongState(what=str(appraisal), state="刚收到新的意见", verb="作出结论，请重新核对")
-        _write_results(results)
+        _write_results(decided)
         locked.state, locked.decided_at, locked.minutes = "decided", timezone.now(), paper
         locked.revision += 1
         locked.save(update_fields=["state", "decided_at", "minutes", "revision"])
-        totals = rules.totals(results)
+        totals = rules.totals(decided)
         data = {"destroy": totals[rules.DESTROY], "extend": totals[rules.EXTEND], "minutes": paper.sha256}
         _say(locked, "appraisal.closed", actor, data)
     _extend(locked, actor=actor)
@@ -180,8 +180,8 @@ def _expect_open(appraisal: Appraisal, verb: str) -> None:
         raise WrongState(what=str(appraisal), state=APPRAISAL_STATES[appraisal.state], verb=verb)
 
 
-def _all_decided(appraisal: Appraisal, results: dict[AppraisalItem, Outcome]) -> None:
-    undecided = {item: one for item, one in results.items() if not one.result}
+def _all_decided(appraisal: Appraisal, outcomes: dict[AppraisalItem, Outcome]) -> None:
+    undecided = {item: one for item, one in outcomes.items() if not one.result}
     if undecided:
         item, one = next(iter(undecided.items()))
         waiting = opinions.unconfirmed(appraisal)
@@ -194,22 +194,22 @@ def _all_decided(appraisal: Appraisal, results: dict[AppraisalItem, Outcome]) ->
         )
 
 
-def _keep_minutes(appraisal: Appraisal, results, decided_on: date, actor: Actor) -> Paper:
+def _keep_minutes(appraisal: Appraisal, outcomes, decided_on: date, actor: Actor) -> Paper:
     return fonds_file.keep_paper(
         appraisal.fonds,
         kind="鉴定会议纪要",
         title=f"{appraisal}会议纪要：{appraisal.title}"[:200],
-        content=minutes.print_minutes(appraisal, results, decided_on),
+        content=minutes.print_minutes(appraisal, outcomes, decided_on),
         mime="application/pdf",
         about=f"appraisal:{appraisal.pk}",
         actor=actor,
     )
 
 
-def _write_results(results: dict[AppraisalItem, Outcome]) -> None:
+def _write_results(outcomes: dict[AppraisalItem, Outcome]) -> None:
     """One statement for all items of the same result. Items to extend stay open until their record is extended."""
     alike: dict[Outcome, list[int]] = defaultdict(list)
-    for item, one in results.items():
+    for item, one in outcomes.items():
         alike[one].append(item.pk)
     for one, ids in alike.items():
         for start in range(0, len(ids), 500):

@@ -10,6 +10,7 @@ from datetime import date
 from archive import dues
 from archive.models import Fonds, Record
 from archive.scopes import EVERYTHING, Scope
+from retention import results
 from retention.models import AppraisalItem, RegisterRow
 from retention.states import LIVE_ROWS
 
@@ -31,10 +32,8 @@ def scan(on: date, scope: Scope = EVERYTHING) -> tuple[Due, dict[str, int]]:
     """The numbers of that day, and per fonds code how many wait for an appraisal."""
     at_work = set(AppraisalItem.objects.filter(open=True).values_list("record_id", flat=True))
     listed = set(RegisterRow.objects.filter(state__in=LIVE_ROWS).values_list("record_id", flat=True))
-    results = AppraisalItem.objects.filter(
-        appraisal__state="decided", record__in=Record.objects.visible_to(scope).due(on)
-    )
-    newest = dict(results.order_by("appraisal__decided_at").values_list("record_id", "result"))
+    items = AppraisalItem.objects.filter(record__in=Record.objects.visible_to(scope).due(on))
+    let_go = set(results.standing(items).values_list("record_id", flat=True))
     counts: Counter[str] = Counter()
     waiting: Counter[int] = Counter()
     for record, reasons in dues.scan(on, scope):
@@ -42,7 +41,7 @@ def scan(on: date, scope: Scope = EVERYTHING) -> tuple[Due, dict[str, int]]:
             counts["listed"] += 1
         elif record.pk in at_work:
             counts["appraised"] += 1
-        elif newest.get(record.pk) == "destroy":
+        elif record.pk in let_go:
             counts["decided"] += 1
         elif reasons:
             counts["blocked"] += 1

@@ -37,7 +37,7 @@ def registers(actor: Actor) -> QuerySet[Register]:
 def signatures(actor: Actor) -> QuerySet[Signature]:
     """Paper signatures with their scans."""
     rows = Signature.objects.filter(manner="paper").select_related(
-        "person", "entered_by", "confirmed_by", "scan__fonds"
+        "person", "entered_by", "confirmed_by", "withdrawn_by", "scan__fonds"
     )
     return _open(rows, actor, "signature.confirm", "scan__fonds__code")
 

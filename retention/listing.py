@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from archive import determinations, states, terms
+from archive import states, terms
+from archive.determinations import Known
 from archive.manifests import MADE
 from archive.models import Copy, DigitalObject, Record
-from retention import holds
+from retention import holds, results
 from retention.models import AppraisalItem
 from retention.signing import digest_of
 
@@ -47,34 +48,38 @@ def facts_of(records: Sequence[Record], *, kept_until: date, today: date) -> dic
             "object__record_id", flat=True
         )
     )
-    results = _results(ids)
-    settled: dict[tuple[str, int], bool] = {}
+    newest, standing = _newest_results(ids), results.standing_of(ids)
+    known = Known(record.retention_key for record in records)
     found = {}
     for record in records:
-        key = (record.retention_key, record.formed_on.year)
-        if key not in settled:
-            settled[key] = determinations.settled(record.retention_key, record.formed_on)
-        item = results.get(record.pk)
+        item = newest.get(record.pk)
+        is_settled = known.period_of(record.retention_key, record.formed_on).settled
         found[record.pk] = Facts(
             columns=_columns(record, objects[record.pk], item, kept_until),
             objects_digest=objects_digest(objects[record.pk]),
             obstacles=tuple(
                 _obstacles(
-                    record, item, blocks.get(record.pk, ()), settled[key], record.pk in unwritten, today
+                    record,
+                    item,
+                    record.pk in standing,
+                    blocks.get(record.pk, ()),
+                    is_settled,
+                    record.pk in unwritten,
+                    today,
                 )
             ),
         )
     return found
 
 
-def _results(ids: Sequence[UUID]) -> dict[UUID, AppraisalItem]:
+def _newest_results(ids: Sequence[UUID]) -> dict[UUID, AppraisalItem]:
     """The result of the newest closed appraisal of each record."""
     rows = AppraisalItem.objects.filter(record_id__in=ids, open=False, appraisal__state="decided")
     rows = rows.select_related("appraisal").order_by("appraisal__decided_at", "id")
     return {item.record_id: item for item in rows}
 
 
-def _obstacles(record, item, blocks, is_settled, is_unwritten, today) -> Iterable[str]:
+def _obstacles(record, item, stands, blocks, is_settled, is_unwritten, today) -> Iterable[str]:
     if record.state != "archived":
         yield f"档案目前是“{states.RECORD_STATES[record.state]}”"
     if record.due_on is None:
@@ -87,6 +92,8 @@ def _obstacles(record, item, blocks, is_settled, is_unwritten, today) -> Iterabl
         yield "没有经过鉴定"
     elif item.result != "destroy":
         yield f"{item.appraisal} 的结论不是同意销毁"
+    elif not stands:
+        yield f"{item.appraisal}同意销毁之后又从清册抽出或改了期限，须重新鉴定"
     if is_unwritten:
         yield "还有副本没有写好"
     yield from blocks

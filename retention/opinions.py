@@ -17,7 +17,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from archive import audit, determinations, periods, privacy
+from archive import audit, periods, privacy
+from archive.determinations import Known
 from archive.errors import NotAllowed, WrongInput, WrongState
 from archive.models import Access
 from archive.permissions import Actor
@@ -164,14 +165,14 @@ def _checked(
 def refuse_impossible(items: Sequence[AppraisalItem], result: str, period: str, on: date) -> None:
     """Raises WrongInput when that cannot be the result of one of the items on that day: an extension that is none, or
     destroying below the period that the site has meanwhile determined for the class."""
-    rows = AppraisalItem.objects.filter(pk__in=[item.pk for item in items]).values_list(
-        "position", "old_period", "record__formed_on", "record__retention_key"
-    )
-    known: dict[tuple[str, int], str | None] = {}
-    for position, old, formed_on, key in rows.order_by("position"):
-        if (key, formed_on.year) not in known:
-            known[key, formed_on.year] = determinations.period_of(key, formed_on).retention
-        least, fault = known[key, formed_on.year], ""
+    pks, rows = [item.pk for item in items], []
+    for start in range(0, len(pks), 500):
+        rows += AppraisalItem.objects.filter(pk__in=pks[start : start + 500]).values_list(
+            "position", "old_period", "record__formed_on", "record__retention_key"
+        )
+    known = Known({key for *_, key in rows})
+    for position, old, formed_on, key in sorted(rows):
+        least, fault = known.period_of(key, formed_on).retention, ""
         if result == rules.EXTEND:
             fault = periods.extension_fault(formed_on, old, period, on)
         if not fault and least and periods.shorter(period or old, least):
@@ -292,4 +293,4 @@ def outcomes(appraisal: Appraisal) -> dict[AppraisalItem, Outcome]:
 def unconfirmed(appraisal: Appraisal) -> int:
     """Opinions on paper that no second user has confirmed."""
     rows = Opinion.objects.filter(appraisal=appraisal, signature__manner="paper")
-    return rows.filter(signature__confirmed_at__isnull=True).count()
+    return rows.filter(signature__confirmed_at__isnull=True, signature__withdrawn_at__isnull=True).count()

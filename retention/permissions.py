@@ -63,6 +63,7 @@ SENTENCES = {
     "signature.confirmed": "核对纸质签署：{person}，{meaning}",
     "signature.entered": "录入纸质签署：{person}，{meaning}",
     "signature.given": "签署：{person}，{meaning}",
+    "signature.withdrawn": "{verb}录入的纸质签署：{person}，{meaning}。{reason}",
 }
 
 

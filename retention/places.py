@@ -80,13 +80,12 @@ def _due(actor: Actor) -> Iterator[dict[str, Any]]:
     if not actor.may("appraisal.open"):
         return
     rows = duelist.due(actor, "appraisal.open", timezone.localdate())
-    pairs = duelist.pairs(rows)
-    unsettled = duelist.unsettled(pairs)
-    free = rows.filter(~duelist.busy(), ~duelist.blocked(unsettled)) if pairs else rows.none()
+    unsettled = duelist.unsettled(duelist.classes(rows))
+    free = duelist.part(rows, "free", unsettled)
     count = len(free.order_by("due_on").values("pk")[:DUE_COUNTED])
     yield _todo("到期档案可以提交鉴定", count, "due", "期满只是可以鉴定，不是可以销毁")
     if actor.may("determination.confirm"):
-        keys = sorted({key.removeprefix("item:") for key, _ in unsettled})
+        keys = sorted(key.removeprefix("item:") for key in unsettled)
         yield {
             "label": "期限类项等待确认",
             "count": len(keys),
@@ -104,6 +103,7 @@ def _opinions(actor: Actor) -> Iterator[dict[str, Any]]:
     )
     for member, appraisal, title, opened_at in waiting:
         said = OpinionItem.objects.filter(opinion__member=member, item=OuterRef("pk"))
+        said = said.filter(opinion__signature__withdrawn_at=None)
         left = AppraisalItem.objects.filter(appraisal=appraisal).filter(~Exists(said)).count()
         yield _todo(
             "鉴定意见等您发表", left, "appraisal", f"{title}：打开查看，逐件或成组发表", opened_at, appraisal

@@ -1,7 +1,8 @@
 """签署: on screen by the person himself, or on paper: entered with its scan by one user, confirmed by another.
 
-A signature covers a digest of what was signed. A paper one counts once it is confirmed; nothing else about it ever
-changes (retention/triggers.py). Each stands in the ledger of its subject.
+A signature covers a digest of what was signed. A paper one counts once it is confirmed; before that it may be withdrawn
+for a reason, by whoever entered it or whoever may confirm it, and entered anew. Nothing else about it ever changes
+(retention/triggers.py). Each stands in the ledger of its subject.
 """
 
 import hashlib
@@ -11,12 +12,13 @@ from datetime import date
 from django.db import transaction
 from django.utils import timezone
 
-from archive import audit, fonds_file
+from archive import audit, fonds_file, privacy
 from archive.errors import NotAllowed, WrongInput, WrongState
 from archive.models import Fonds, User
 from archive.permissions import Actor
 from retention import permissions, persons
-from retention.models import Person, Signature
+from retention.models import Person, Register, Signature
+from retention.states import SIGNATURE_STATES
 
 SCANS = {
     "application/pdf": (b"%PDF-",),
@@ -151,16 +153,10 @@ def entered(
 def confirm_paper(signature: Signature, *, actor: Actor) -> Signature:
     """A second user has compared what was entered with the scan: from now on the signature counts.
 
-    Raises NotAllowed for the one who entered it, WrongState when it is confirmed already or given on screen.
+    Raises NotAllowed for the one who entered it, WrongState when it is confirmed or withdrawn already, or was given on
+    screen.
     """
-    signature = (
-        Signature.objects.select_for_update(of=("self",))
-        .select_related("scan__fonds", "person", "entered_by")
-        .get(pk=signature.pk)
-    )
-    if signature.manner != "paper" or signature.confirmed_at:
-        state = "屏幕签署" if signature.manner != "paper" else "已核对"
-        raise WrongState(what=f"{signature.person.name}的签署", state=state, verb="再核对")
+    signature = _waiting(signature, "再核对")
     permissions.require(actor, "signature.confirm", signature.scan.fonds)
     confirmer = User.objects.filter(pk=actor.id, is_system=False).first() if actor.id else None
     if confirmer is None:
@@ -174,6 +170,52 @@ def confirm_paper(signature: Signature, *, actor: Actor) -> Signature:
     return signature
 
 
+@transaction.atomic
+def withdraw_paper(signature: Signature, reason: str, *, actor: Actor) -> Signature:
+    """What was entered is wrong: it never counts, and may be entered anew. The scan stays in the fonds file.
+
+    For whoever entered it, and for whoever may confirm it; only before the confirmation (else WrongState).
+    """
+    _free_its_register(signature)
+    signature = _waiting(signature, "撤回")
+    mine = signature.entered_by_id == actor.id
+    permissions.require(actor, "signature.enter" if mine else "signature.confirm", signature.scan.fonds)
+    if actor.id is None:
+        raise NotAllowed(reason="纸质签署须由一位用户撤回，系统不能代办。")
+    if not (reason := privacy.mask_text(reason.strip())[:300]):
+        raise WrongInput(field="理由", reason="请写明录入哪里不对。")
+    signature.withdrawn_at, signature.withdrawn_by_id = timezone.now(), actor.id
+    signature.withdrawn_reason = reason
+    signature.save(update_fields=["withdrawn_at", "withdrawn_by", "withdrawn_reason"])
+    _say(signature, "signature.withdrawn", actor, verb="撤回" if mine else "退回", reason=reason)
+    return signature
+
+
+def _free_its_register(signature: Signature) -> None:
+    """A register that waits for this decision waits no longer. Locked first, as by every verb on a register."""
+    held = (
+        Register.objects.select_for_update(of=("self",)).filter(pending__signature=str(signature.pk)).first()
+    )
+    if held is not None:
+        held.pending = {}
+        held.revision += 1
+        held.save(update_fields=["pending", "revision"])
+
+
+def _waiting(signature: Signature, verb: str) -> Signature:
+    """The paper signature under its lock. Raises WrongState unless it waits for its confirmation."""
+    signature = (
+        Signature.objects.select_for_update(of=("self",))
+        .select_related("scan__fonds", "person", "entered_by")
+        .get(pk=signature.pk)
+    )
+    if signature.state != "waiting":
+        raise WrongState(
+            what=f"{signature.person.name}的签署", state=SIGNATURE_STATES[signature.state], verb=verb
+        )
+    return signature
+
+
 def _same_human(one: User, other: User) -> bool:
     return persons.same_person(persons.person_of(one), persons.person_of(other))
 
@@ -182,7 +224,10 @@ def waiting_for(actor: Actor):
     """Paper signatures that this actor may confirm, oldest first."""
     return (
         Signature.objects.filter(
-            manner="paper", confirmed_at=None, scan__fonds__code__in=actor.fonds("signature.confirm")
+            manner="paper",
+            confirmed_at=None,
+            withdrawn_at=None,
+            scan__fonds__code__in=actor.fonds("signature.confirm"),
         )
         .exclude(entered_by_id=actor.id)
         .select_related("person", "scan", "entered_by")
@@ -190,9 +235,9 @@ def waiting_for(actor: Actor):
     )
 
 
-def _say(signature: Signature, action: str, actor: Actor) -> None:
+def _say(signature: Signature, action: str, actor: Actor, **more: str) -> None:
     kind, _, subject = signature.subject.partition(":")
-    data = {"person": signature.person.name, "meaning": signature.meaning, "digest": signature.digest}
+    data = {"person": signature.person.name, "meaning": signature.meaning, "digest": signature.digest} | more
     data["signed_on"] = signature.signed_on.isoformat()
     audit.record(
         actor=actor, action=action, kind=kind, subject=subject, name=signature.person.name, data=data

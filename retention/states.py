@@ -59,6 +59,8 @@ MEMBER_KINDS = {
 }
 """The four kinds of members of an appraisal group (Order 3, 2009, article 11)."""
 
+SIGNATURE_STATES = {"screen": "屏幕签署", "waiting": "待核对", "confirmed": "已核对", "withdrawn": "已撤回"}
+
 MANNERS = {"screen": "屏幕签署", "paper": "纸质签署"}
 
 

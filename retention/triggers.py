@@ -57,6 +57,7 @@ RULES: list[Rule] = [
     kept("retention_signature"),
     fixed("retention_signature", "person_id", "manner", "subject", "meaning", "digest", "signed_on", "entered_at", "entered_by_id", "scan_id"),
     Rule("retention_signature", "UPDATE", "a confirmation is final", 'OLD."confirmed_at" IS NOT NULL'),
+    Rule("retention_signature", "UPDATE", "a withdrawal is final", 'OLD."withdrawn_at" IS NOT NULL'),
     *append_only("retention_supervision"),
 ]  # fmt: skip
 """Sorted by table."""

@@ -51,6 +51,7 @@ urlpatterns = [
     path("registers/<uuid:pk>/pause/", executing.pause, name="pause"),
     path("signatures/", signatures.listing, name="signatures"),
     path("signatures/<uuid:pk>/", signatures.one, name="signature"),
+    path("signatures/<uuid:pk>/withdraw/", signatures.withdraw, name="signature_withdraw"),
     path("papers/", papers.listing, name="papers"),
     path("papers/<uuid:pk>/", papers.paper, name="paper"),
 ]

@@ -9,7 +9,7 @@ from datetime import date
 
 from django.utils import timezone
 
-from archive import determinations
+from archive import determinations, numbering
 from archive.models import (
     Access,
     Block,
@@ -77,14 +77,15 @@ class House:
 
     def appraised(self, records: list[Record], result: str = "destroy") -> Appraisal:
         """A decided appraisal with one opinion of `appraiser` on each."""
-        now, number = timezone.now(), Appraisal.objects.count() + 1
+        now = timezone.now()
+        number = numbering.draw(f"appraisal:{self.fonds.code}:{now.year}")
         group = Group.objects.create(
             fonds=self.fonds, name="鉴定小组", decree_no="社保〔2026〕1号", decreed_on=date(2026, 1, 5)
         )
         person = persons.of(self.appraiser)
         member = Member.objects.create(group=group, person=person, kind="business")
         appraisal = Appraisal.objects.create(
-            fonds=self.fonds, group=group, number=number, year=2026, title="到期档案鉴定", state="decided",
+            fonds=self.fonds, group=group, number=number, year=now.year, title="到期档案鉴定", state="decided",
             opened_at=now, opened_by_id=self.manager.id, decided_at=now,
         )  # fmt: skip
         signature = Signature.objects.create(

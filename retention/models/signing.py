@@ -36,7 +36,8 @@ class Person(models.Model):
 
 
 class Signature(models.Model):
-    """One signature. A paper one counts once a second user has confirmed it against the scan."""
+    """One signature. A paper one counts once a second user has confirmed it against the scan; until then whoever
+    entered it, or whoever may confirm it, may withdraw it for a reason."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     person = models.ForeignKey(Person, models.PROTECT, related_name="signatures")
@@ -49,6 +50,9 @@ class Signature(models.Model):
     entered_by = models.ForeignKey("archive.User", models.PROTECT, related_name="+")
     confirmed_at = models.DateTimeField(null=True)
     confirmed_by = models.ForeignKey("archive.User", models.PROTECT, null=True, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey("archive.User", models.PROTECT, null=True, related_name="+")
+    withdrawn_reason = models.CharField("撤回或退回的理由", max_length=300, blank=True)
     scan = models.ForeignKey("archive.Paper", models.PROTECT, null=True, related_name="+")
 
     class Meta:
@@ -62,10 +66,22 @@ class Signature(models.Model):
             models.CheckConstraint(
                 condition=Q(manner="screen") | Q(scan__isnull=False), name="a_paper_signature_has_its_scan"
             ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at__isnull=True)
+                | (Q(manner="paper") & Q(confirmed_at__isnull=True) & ~Q(withdrawn_reason="")),
+                name="only_what_waits_is_withdrawn",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.person} {self.meaning}"
+
+    @property
+    def state(self) -> str:
+        """One of `states.SIGNATURE_STATES`."""
+        if self.manner == "screen":
+            return "screen"
+        return "confirmed" if self.confirmed_at else "withdrawn" if self.withdrawn_at else "waiting"
 
     @property
     def counts(self) -> bool:

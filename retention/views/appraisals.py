@@ -72,8 +72,9 @@ def submit(request: HttpRequest) -> HttpResponse:
 
 def _all_free(request: HttpRequest, actor: Actor, today):
     rows = duelist.due(actor, "appraisal.open", today)
-    sieve = Sieve(request.GET, fonds=sorted(actor.fonds("appraisal.open")), pairs=duelist.pairs(rows))
-    return duelist.free(sieve.narrow(rows))
+    classes = duelist.classes(rows)
+    sieve = Sieve(request.GET, fonds=sorted(actor.fonds("appraisal.open")), classes=classes)
+    return duelist.part(sieve.narrow(rows), "free", duelist.unsettled(classes))
 
 
 def _title(rows) -> str:

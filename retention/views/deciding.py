@@ -76,8 +76,8 @@ def _words(summary: dict[str, Any]) -> dict[str, str]:
     """The consequence of each decision, with its number."""
     rest = "没有列出的（写了序号的除外）一并批准；" if summary["count"] > SHOWN else ""
     return {
-        "approve": f"{rest}没有勾选的抽出续存。批准之后由两名监销人核对、执行人执行；清除的电子文件不能恢复，只留目录和凭证。",
-        "refuse": f"全部 {summary['count']} 件继续保存，本册到此结束；以后可以另编。",
+        "approve": f"{rest}没有勾选的抽出续存，再销毁须重新鉴定。批准之后由两名监销人核对、执行人执行；清除的电子文件不能恢复，只留目录和凭证。",
+        "refuse": f"全部 {summary['count']} 件继续保存，回到到期清单，须重新鉴定；本册到此结束。清册本身有误的，请档案员撤销后另编。",
         "leave": "没有勾选的抽出续存，不能加回本册；另编新版再备案。已有的批准对其余条目继续有效，监销须重新核对。",
     }
 

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from archive.http import COUNT_TO, actor_of, allowed, keyset, pager_of
+from archive.http import actor_of, allowed, keyset, pager_of
 from archive.models import Record
 from retention import appraisal, duelist
 from retention.views.forms import Sieve
@@ -25,22 +25,16 @@ EMPTY = {
 def due(request: HttpRequest) -> HttpResponse:
     actor, today = actor_of(request), timezone.localdate()
     rows = duelist.due(actor, "due.read", today)
-    pairs = duelist.pairs(rows)
-    sieve = Sieve(request.GET, fonds=sorted(actor.fonds("due.read")), pairs=pairs)
+    classes = duelist.classes(rows)
+    sieve = Sieve(request.GET, fonds=sorted(actor.fonds("due.read")), classes=classes)
     rows = sieve.narrow(rows)
-    open_pairs = duelist.unsettled(pairs)
-    blocked, busy = duelist.blocked(open_pairs), duelist.busy()
-    parts = {
-        "free": rows.filter(~busy, ~blocked),
-        "blocked": rows.filter(~busy, blocked),
-        "busy": rows.filter(busy),
-        "all": rows,
-    }
-    counts = {name: len(part.order_by().values("pk")[: COUNT_TO + 1]) for name, part in parts.items()}
+    unsettled = duelist.unsettled(classes)
+    counts = duelist.parted(rows, unsettled)
     tab = request.GET.get("tab", "")
     if tab not in TABS:
         tab = next((name for name in ("free", "blocked", "busy") if counts[name]), "all")
-    page = keyset(parts[tab].select_related("fonds").defer("description"), ("due_on", "id"), request)
+    part = duelist.part(rows, tab, unsettled).select_related("fonds").defer("description")
+    page = keyset(part, ("due_on", "id"), request, counted=counts[tab])
     kept = "&".join(f"{name}={value}" for name, value in sieve.cleaned_data.items() if value)
     context = {
         "tabs": _tabs(request, tab, counts),
@@ -54,7 +48,7 @@ def due(request: HttpRequest) -> HttpResponse:
         "may_submit": actor.may("appraisal.open"),
         "may_hold": actor.may("hold.place"),
         "all_url": f"{reverse('retention:submit')}?{kept}" if tab == "free" and page.total else "",
-        "to_confirm": sorted({key.removeprefix("item:") for key, _ in open_pairs}),
+        "to_confirm": sorted(key.removeprefix("item:") for key in unsettled),
         "may_see_periods": actor.may("determination.read"),
         "today": today,
         "breadcrumbs": [{"label": "鉴定销毁"}, {"label": "到期档案"}],
@@ -82,22 +76,21 @@ def _tabs(request: HttpRequest, current: str, counts: dict[str, int]) -> list[di
 
 def _rows(records: list[Record], today) -> list[dict]:
     faults = appraisal.entry_faults(records, today)
-    gone = duelist.decided_to_destroy([record.pk for record in records])
     return [
-        {"record": record, "state": _state(record, faults.get(record.pk, ()), gone), "reasons": faults.get(record.pk, ())}
+        {"record": record, "state": _state(faults.get(record.pk, ())), "reasons": faults.get(record.pk, ())}
         for record in records
-    ]  # fmt: skip
+    ]
 
 
-def _state(record: Record, faults, gone: set) -> tuple[str, str, str]:
+def _state(faults) -> tuple[str, str, str]:
     if any(fault.startswith("已在鉴定") for fault in faults):
         return "appraised", "鉴定中", "progress"
     if any(fault.startswith("已在销毁清册") for fault in faults):
         return "listed", "已列清册", "progress"
     if any("暂缓" in fault for fault in faults):
         return "held", "暂缓销毁", "held"
+    if any(fault.startswith("已在待列清册") for fault in faults):
+        return "gone", "待列清册", "waiting"
     if faults:
         return "blocked", "受阻", "warning"
-    if record.pk in gone:
-        return "gone", "待列清册", "waiting"
     return "free", "可鉴定", "success"

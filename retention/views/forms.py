@@ -51,17 +51,17 @@ class Sieve(forms.Form):
     year = forms.ChoiceField(label="形成年度", required=False)
     key = forms.ChoiceField(label="期限类项", required=False)
 
-    def __init__(self, *args, fonds, pairs, **kwargs) -> None:
+    def __init__(self, *args, fonds, classes, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         everything = ("", "全部")
         self.fields["fonds"].choices = [everything, *((code, code) for code in fonds)]
         self.fields["year"].choices = [
             everything,
-            *((str(y), str(y)) for y in sorted({year for _, year in pairs})),
+            *((str(year), str(year)) for year in classes.years),
         ]
         self.fields["key"].choices = [
             everything,
-            *((k, k.removeprefix("item:")) for k in sorted({k for k, _ in pairs})),
+            *((key, key.removeprefix("item:")) for key in classes.keys),
         ]
         if len(self.fields["fonds"].choices) < 3:
             del self.fields["fonds"]

@@ -7,13 +7,14 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from archive.http import actor_of, allowed, keyset, pager_of
 from archive.permissions import Actor
 from archive.templatetags.archive_words import day, moment
 from retention import approval, gates, positions, signing, supervision
 from retention.models import Opinion, Register, RegisterRow, Signature
+from retention.states import SIGNATURE_STATES
 from retention.views.answering import told
 
 IMAGES = ("image/jpeg", "image/png")
@@ -25,23 +26,26 @@ IMAGES = ("image/jpeg", "image/png")
 def listing(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     rows = gates.signatures(actor)
-    done = request.GET.get("state") == "done"
-    counts = {
-        True: rows.exclude(confirmed_at=None).count(),
-        False: rows.filter(confirmed_at=None).count(),
+    parts = {
+        "waiting": rows.filter(confirmed_at=None, withdrawn_at=None),
+        "confirmed": rows.exclude(confirmed_at=None),
+        "withdrawn": rows.exclude(withdrawn_at=None),
     }
-    sign = "-" if done else ""
-    page = keyset(
-        rows.exclude(confirmed_at=None) if done else rows.filter(confirmed_at=None),
-        (f"{sign}entered_at", f"{sign}id"),
-        request,
-    )
+    state = request.GET.get("state", "waiting")
+    state = state if state in parts else "waiting"
+    sign = "" if state == "waiting" else "-"
+    page = keyset(parts[state], (f"{sign}entered_at", f"{sign}id"), request)
     context = {
         "tabs": [
-            {"label": "待核对", "url": "?", "count": counts[False], "current": not done},
-            {"label": "已核对", "url": "?state=done", "count": counts[True], "current": done},
+            {
+                "label": SIGNATURE_STATES[name],
+                "url": f"?state={name}",
+                "count": part.count(),
+                "current": name == state,
+            }
+            for name, part in parts.items()
         ],
-        "done": done,
+        "state": state,
         "rows": [{"signature": row, "mine": row.entered_by_id == actor.id} for row in page.rows],
         "total": page.total,
         "exact": page.exact,
@@ -71,6 +75,7 @@ def one(request: HttpRequest, pk: UUID) -> HttpResponse:
         "about_url": url,
         "picture": found.scan.mime in IMAGES,
         "mine": found.entered_by_id == actor.id,
+        "waits": found.state == "waiting",
         "may_read_papers": actor.may("paper.read"),
         "breadcrumbs": [
             {"label": "鉴定销毁"},
@@ -79,6 +84,19 @@ def one(request: HttpRequest, pk: UUID) -> HttpResponse:
         ],
     }
     return render(request, "retention/signature.html", context)
+
+
+@require_POST
+@allowed("signature.confirm")
+def withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What was entered is wrong: back to whoever enters it, with the reason."""
+    actor = actor_of(request)
+    found = gates.one(gates.signatures(actor), pk, "这份纸质签署")
+    with told(request):
+        signing.withdraw_paper(found, request.POST.get("reason", ""), actor=actor)
+        messages.success(request, f"已撤回：{found.person.name}，{found.meaning}。可以重新录入。")
+        return redirect(_about(found)[1])
+    return redirect("retention:signature", pk)
 
 
 def _confirm(found: Signature, actor: Actor) -> None:
@@ -111,6 +129,9 @@ def _facts(found: Signature) -> list[dict[str, Any]]:
     facts[3:3] = _of_opinion(found) or _of_decision(found)
     if found.confirmed_at:
         facts.append({"label": "核对", "value": f"{found.confirmed_by.name}　{moment(found.confirmed_at)}"})
+    if found.withdrawn_at:
+        facts.append({"label": "撤回", "value": f"{found.withdrawn_by.name}　{moment(found.withdrawn_at)}"})
+        facts.append({"label": "撤回的理由", "value": found.withdrawn_reason})
     return facts
 
 

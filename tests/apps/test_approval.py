@@ -161,7 +161,7 @@ def test_each_row_left_out_needs_a_reason_and_leaving_out_all_is_refusing(house)
     assert rows(register) == {1: "listed", 2: "listed"} and fresh(register).state == "filed"
 
 
-def test_refusing_keeps_every_row_and_frees_the_records(house):
+def test_refusing_keeps_every_row_and_another_register_wants_another_appraisal(house):
     found = house.due(2)
     register = house.filed(found)
     approval.refuse(register.pk, "期限有争议", confirmed=True, actor=house.head)
@@ -169,6 +169,7 @@ def test_refusing_keeps_every_row_and_frees_the_records(house):
     assert (register.state, register.end_reason) == ("refused", "期限有争议")
     assert register.approved_by is None and register.approval.person == persons.of(house.head)
     assert set(rows(register).values()) == {"kept"}
+    house.appraised(found)
     assert house.draft(found).state == "draft"
 
 

@@ -45,10 +45,9 @@ def test_the_daily_job_says_the_numbers_for_the_run_history(panel):
     )
 
 
-def test_the_daily_jobs_of_holds_and_of_the_fonds_file_find_nothing_to_do_in_an_empty_house(stores):
+def test_the_daily_job_of_holds_finds_nothing_to_do_in_an_empty_house(stores):
     filed.a_fonds()
     assert schedule.spread_holds() == "新近归档的 0 件已按人、按单位暂缓"
-    assert schedule.lock_fonds_file() == "全宗卷续锁 0 个副本"
 
 
 def test_scanning_costs_the_same_number_of_queries_whatever_is_due(panel):
