@@ -29,7 +29,6 @@ EXTRA = {
     "data/𠮷〇/深/一层/又一层/a.txt": b"deep",
     "data/附件/large.png": bags.image((1800, 1200), "PNG"),
 }
-EMPTY = {"data/附件/空.txt": b""}
 
 
 def tree(path: Path) -> dict[str, bytes]:
