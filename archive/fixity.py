@@ -7,7 +7,8 @@ Contract:
   the row says, and its bytes give the digest that was written. Anything else is damage: a row, the copy's state, an
   event. What is done about it: `restoration`.
 - A copy that checks out again goes back to `stored`.
-- A store that cannot be reached, or is empty as a disk that is not mounted, is no damage: StorageFailed.
+- A store that cannot be reached, lets nothing be read, or is empty as a disk that is not mounted, is no damage:
+  StorageFailed.
 - The results of a run lie as one locked file in every store, `fixity/<run>.json.gz`, its digest in the ledger.
 """
 
@@ -30,7 +31,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from archive import audit, changes, permissions, stores
+from archive import audit, changes, permissions, standing, stores
 from archive.errors import ArchiveError, NotAllowed, NotConfigured, StorageFailed
 from archive.locks import alone
 from archive.models import Copy, Damage, FixityRun, Fonds, Record
@@ -48,8 +49,6 @@ ROUND_DAYS = 90
 """Without an extent a sweep takes its daily share, so that everything is checked within so many days."""
 RESUME_WITHIN = timedelta(days=30)
 UNWRITTEN = ["pending", "failed", "removed"]
-OWN = ("_probe/", *stores.OWN)
-"""Keys that the archive itself writes: a store that holds nothing else holds no records."""
 
 
 class Busy(ArchiveError):
@@ -140,7 +139,7 @@ def sweep(
         if not copies.exists():
             return Swept(0, 0, 0, time.monotonic() - began)
         run = _run(extent, report)
-        _require_answers()
+        standing.require_answers()
         with ThreadPoolExecutor(READERS) as readers:
             flying: tuple[list[Target], list[Future]] = ([], [])
             last: Target | None = None
@@ -151,7 +150,7 @@ def sweep(
                 coming = (batch, [readers.submit(examine_all, part) for part in _parts(batch)])
                 if flying[0]:
                     outcomes = [outcome for future in flying[1] for outcome in future.result()]
-                    _require_inhabited(outcomes)
+                    _believe(outcomes)
                     for outcome in _book(run, outcomes, actor=actor):
                         report(outcome.target, outcome.fault)
                     progress(run.checked)
@@ -255,20 +254,11 @@ def _digest(store: Store, target: Target, buffer: bytearray) -> tuple[str, int]:
     return digest.hexdigest(), count
 
 
-def _require_answers() -> None:
-    """Each store answers, and has opened its connection before several threads use it. Raises StorageFailed."""
-    for store in stores.configured().values():
-        next(iter(store.iterate(OWN[0])), None)
-
-
-def _require_inhabited(outcomes: list[Outcome]) -> None:
-    """Before anything is called missing: the store still answers, and holds records at all. Raises StorageFailed."""
-    for name in sorted(
-        {outcome.target.store for outcome in outcomes if outcome.fault in ("missing", "unreadable")}
-    ):
-        if all(found.key.startswith(OWN) for found in stores.configured()[name].iterate()):
-            reason = "里面一份档案也没有：可能没有挂载，或配置指到了别处。核验已停止，没有把副本记为受损。"
-            raise StorageFailed(store=name, kind="unreachable", reason=reason)
+def _believe(outcomes: list[Outcome]) -> None:
+    """What may be a fault of a whole store is no damage of its copies. Raises StorageFailed."""
+    standing.require_inhabited({o.target.store for o in outcomes if o.fault in ("missing", "unreadable")})
+    read = {o.target.store for o in outcomes if not o.fault}
+    standing.require_readable({o.target.store for o in outcomes if o.fault == "unreadable"} - read)
 
 
 # Booking

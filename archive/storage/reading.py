@@ -61,6 +61,11 @@ class Body(io.RawIOBase):
         super().close()
 
 
+def proven(store: str, source: BinaryIO, size: int, sha256: str) -> BinaryIO:
+    """A `ProvenReader` that gives whole blocks."""
+    return io.BufferedReader(ProvenReader(store, source, size, sha256), 1024 * 1024)
+
+
 class ProvenReader(io.RawIOBase):
     """The whole of `source`, which must be `size` bytes of digest `sha256`. The last bytes are given only when they
     are: whoever reads to the end has read the true content, and nobody else reaches an end."""

@@ -36,7 +36,7 @@ FAULTS = {
     "down": "nobody listens on the port, and every open connection is gone",
     "hang": "the request is taken and never answered",
     "hang-inside": "half of the answer's body comes, then nothing more",
-    "slow": "every answer comes half a second late",
+    "slow": "every answer comes a fifth of a second late",
     "trickle": "the answer's body comes some bytes at a time, for ever",
     "narrow": "the request's body is taken at about 2 MB a second",
     "cut": "the connection is reset in the middle of the answer's body",
@@ -184,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._drop()
             answer = upstream.getresponse()
             if name == "slow":
-                time.sleep(0.5)
+                time.sleep(0.2)
             if name == "cut-answer":
                 answer.read()
                 return self._drop()
