@@ -4,8 +4,8 @@ import re
 
 from django.db import transaction
 
-from archive import audit, terms
-from archive.errors import WrongInput, WrongState
+from archive import audit, keks, terms
+from archive.errors import NotAllowed, NotFound, WrongInput, WrongState
 from archive.models import Department, Fonds, Record, SourceSystem
 from archive.permissions import Actor
 
@@ -38,6 +38,29 @@ def make_fonds(code: str, name: str, *, actor: Actor, scheme: str = "stage") -> 
     data = {"code": code, "name": name, "scheme": terms.SCHEMES[scheme]}
     audit.record(actor=actor, action="fonds.made", kind="fonds", subject=code, name=name, data=data)
     return fonds, True
+
+
+@transaction.atomic
+def set_encryption(code: str, encrypted: bool, *, actor: Actor) -> Fonds:
+    """Whether the files that are filed in this fonds from now on are stored encrypted. What is stored stays as it is.
+
+    Raises NotFound, NotAllowed, and NotConfigured when there is no key that could wrap theirs.
+    """
+    fonds = Fonds.objects.select_for_update().filter(code=code).first()
+    if fonds is None:
+        raise NotFound(what=f"全宗 {code}")
+    if not actor.reaches("encryption.set", code):
+        raise NotAllowed(reason="加密存放由安全保密员决定。")
+    if encrypted:
+        keks.current()
+    if fonds.encrypted != encrypted:
+        fonds.encrypted = encrypted
+        fonds.save(update_fields=["encrypted"])
+        data = {"state": "加密存放" if encrypted else "不加密存放"}
+        audit.record(
+            actor=actor, action="fonds.encryption_set", kind="fonds", subject=code, name=fonds.name, data=data
+        )
+    return fonds
 
 
 def department(fonds: Fonds, name: str, *, actor: Actor) -> Department | None:

@@ -8,7 +8,6 @@ So keys can move from one source to another: set the new one, let the job rewrap
 """
 
 import base64
-import binascii
 import json
 import os
 import re
@@ -25,7 +24,8 @@ from archive.errors import KeyFailed, NotConfigured
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 NONCE = 12
-LOSS = "丢失它，加密存放的档案无法恢复。"
+LOSS = "丢失它，加密存放的档案再也不能读出。"
+"""Said wherever a person makes or chooses a key."""
 
 
 class Wrapper(Protocol):
@@ -68,6 +68,14 @@ def current() -> str:
     return _sources()[0].keks[0]
 
 
+def ready() -> bool:
+    """Whether there is one."""
+    try:
+        return bool(_sources())
+    except NotConfigured:
+        return False
+
+
 def known() -> list[str]:
     """The ids of all keys that unwrap, the current one first."""
     return list(dict.fromkeys(kek for source in _sources() for kek in source.keks))
@@ -91,9 +99,10 @@ def unwrap(kek: str, wrapped: str, context: bytes) -> bytes:
     if source is None:
         raise KeyFailed(reason=f"没有加密数据密钥用的密钥“{kek}”，请从密钥备份中恢复它。")
     try:
-        return source.unwrap(kek, base64.b64decode(wrapped, validate=True), context)
-    except binascii.Error:
+        sealed = base64.b64decode(wrapped, validate=True)
+    except ValueError:
         raise KeyFailed(reason="数据密钥的密文已损坏。") from None
+    return source.unwrap(kek, sealed, context)
 
 
 @cache
@@ -130,7 +139,7 @@ def _from_text(text: str) -> dict[str, bytes]:
         name, colon, value = part.partition(":")
         try:
             keys[name] = base64.b64decode(value, validate=True)
-        except binascii.Error:
+        except ValueError:
             colon = ""
         if not colon:
             raise NotConfigured(reason="ARCHIVE_KEKS 应写成 id:base64，几把之间用空格隔开，第一把是现用的。")

@@ -91,18 +91,18 @@ def ready(record: Record, items: Iterable[DigitalObject]) -> dict[UUID, bytes]:
             pk: key for pk, key in fresh.items() if rows[pk].wrapped == mine[pk]
         }  # else another was quicker
     publish(record)
-    return {pk: fresh.get(pk) or _unwrapped(rows[pk]) for pk in wanted}
+    return {pk: fresh.get(pk) or unwrapped(rows[pk]) for pk in wanted}
 
 
 def data_key(item: DigitalObject) -> bytes:
     """The key of one encrypted object. Where the table has none, the key store is asked. Raises KeyFailed."""
     row = ObjectKey.objects.filter(object=item.pk).first()
     if row is not None:
-        return _unwrapped(row)
+        return unwrapped(row)
     record = item.record
     for entry in read(record.fonds.code, record.pk):
         if entry.object_id == item.pk:
-            return _unwrapped(entry)
+            return unwrapped(entry)
     raise KeyFailed(reason=f"没有文件“{item.path}”的数据密钥，数据库和密钥库里都没有。")
 
 
@@ -110,7 +110,8 @@ def _rows(ids: Sequence[UUID]) -> dict[UUID, ObjectKey]:
     return {row.object_id: row for row in ObjectKey.objects.filter(object__in=ids)}
 
 
-def _unwrapped(row: ObjectKey) -> bytes:
+def unwrapped(row: ObjectKey) -> bytes:
+    """The key itself. Raises KeyFailed: destroyed, its key-encryption key missing, changed."""
     if not row.wrapped:
         raise KeyFailed(reason="数据密钥已随档案销毁，这份文件再也不能解密。")
     key = keks.unwrap(row.kek, row.wrapped, _context(row.object_id))
@@ -124,20 +125,31 @@ def _unwrapped(row: ObjectKey) -> bytes:
 
 def read(fonds_code: str, record_id: UUID) -> list[ObjectKey]:
     """The keys of a record as the key store has them, unsaved: for a catalogue made anew. [] where there are none.
-    Raises StorageFailed."""
+    The newest version that can be read speaks: a killed writer may have left half of one. Raises StorageFailed."""
     store, key = key_store(), place(fonds_code, record_id)
-    newest = next((one for one in store.versions(key) if not one.marker), None)
-    if newest is None:
-        return []
+    trouble: StorageFailed | None = None
+    for one in store.versions(key):
+        if one.marker:
+            continue
+        try:
+            return _parsed(record_id, key, _content(key, one.version))
+        except StorageFailed as fault:
+            trouble = trouble or fault
+    if trouble:
+        raise trouble
+    return []
+
+
+def _parsed(record_id: UUID, key: str, content: bytes) -> list[ObjectKey]:
     try:
-        data = json.loads(_content(key, newest.version))
+        data = json.loads(content)
         if data["format"] != FORMAT or data["record"] != str(record_id):
             raise ValueError(data["format"])
         return [
             ObjectKey(
-                object_id=UUID(one["object"]),
-                kek=one["kek"],
-                wrapped=one["wrapped"],
+                object_id=UUID(str(one["object"])),
+                kek=str(one["kek"]),
+                wrapped=str(one["wrapped"]),
                 made_at=datetime.fromisoformat(one["made_at"]),
             )
             for one in data["keys"]
@@ -169,7 +181,16 @@ def _file(record_id: UUID, rows: Iterable[ObjectKey]) -> bytes:
     return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _of_record(record_id: UUID) -> list[ObjectKey]:
+def take_back(record: Record) -> int:
+    """Rows that the table lacks and the key store has, for objects that are there: after the table was lost. Returns
+    how many. Wants `fonds` selected along. Raises StorageFailed."""
+    known = set(DigitalObject.objects.filter(record=record, data_key=None).values_list("pk", flat=True))
+    lost = [row for row in read(record.fonds.code, record.pk) if row.object_id in known]
+    ObjectKey.objects.bulk_create(lost, ignore_conflicts=True)
+    return len(lost)
+
+
+def of_record(record_id: UUID) -> list[ObjectKey]:
     return list(ObjectKey.objects.filter(object__record=record_id))
 
 
@@ -178,9 +199,9 @@ def publish(record: Record) -> None:
     meanwhile, again."""
     store, key = key_store(), place(record.fonds.code, record.pk)
     for _ in range(TRIES):
-        wanted = _file(record.pk, _of_record(record.pk))
+        wanted = _file(record.pk, of_record(record.pk))
         _put(store, key, wanted)
-        if _file(record.pk, _of_record(record.pk)) == wanted:
+        if _file(record.pk, of_record(record.pk)) == wanted:
             return
     raise KeyFailed(kind="unreachable", reason="数据密钥正被别的进程改动，请稍后再试。")
 
@@ -188,15 +209,25 @@ def publish(record: Record) -> None:
 def _put(store: storage.Store, key: str, wanted: bytes) -> None:
     """The newest version is `wanted`, read back; the others are gone. b"" = all are gone."""
     there = store.versions(key)
-    newest = next((one for one in there if one.latest and not one.marker), None)
     keep = ""
-    if wanted and newest and newest.bytes == len(wanted) and _content(key, newest.version) == wanted:
-        keep = newest.version
+    if wanted and there and _holds(there[0], wanted):
+        keep = there[0].version
     elif wanted:
         keep = _written(store, key, wanted)
     for one in there:
         if one.version != keep:
             store.remove(key, one.version)
+
+
+def _holds(newest: storage.StoredVersion, wanted: bytes) -> bool:
+    if newest.marker or newest.bytes != len(wanted):
+        return False
+    try:
+        return _content(newest.key, newest.version) == wanted
+    except StorageFailed as fault:
+        if fault.kind == "unreachable":
+            raise
+        return False
 
 
 def _written(store: storage.Store, key: str, content: bytes) -> str:
@@ -216,12 +247,12 @@ def _written(store: storage.Store, key: str, content: bytes) -> str:
 def rewrap(record: Record) -> int:
     """Wrap every key of the record by the current key-encryption key: the key store first, then the rows, so that a
     kill leaves rows that still say what is to be done. Returns how many. Raises StorageFailed."""
-    rows = _of_record(record.pk)
+    rows = of_record(record.pk)
     before = {row.pk: row.wrapped for row in rows}
     current = keks.current()
     for row in rows:
         if row.wrapped and row.kek != current:
-            row.kek, row.wrapped = keks.wrap(_unwrapped(row), _context(row.object_id))
+            row.kek, row.wrapped = keks.wrap(unwrapped(row), _context(row.object_id))
     _put(key_store(), place(record.fonds.code, record.pk), _file(record.pk, rows))
     done = 0
     with transaction.atomic():
@@ -231,6 +262,15 @@ def rewrap(record: Record) -> int:
                 done += as_read.update(kek=row.kek, wrapped=row.wrapped)
     publish(record)  # whatever was made or destroyed meanwhile
     return done
+
+
+def probe() -> None:
+    """Write, read and remove a version in the key store. Raises StorageFailed when it does not do what it must."""
+    store, key = key_store(), "_probe/keys.json"
+    _put(store, key, secrets.token_hex(16).encode())
+    _put(store, key, b"")
+    if store.versions(key):
+        raise StorageFailed(store=store.name, kind="failed", reason="删除后仍然列出，密钥不能销毁。")
 
 
 # --- destroying ---------------------------------------------------------------------------------------------------
@@ -246,8 +286,7 @@ def destroy(record: Record, *, actor: Actor) -> None:
         made_at = rows.aggregate(at=Min("made_at"))["at"]
         if count := rows.update(wrapped="", destroyed_at=now):
             until = held_until(made_at, now)
-            said = f"登记的备份中最晚的一份保存到 {until}" if until else "没有登记的备份含有它"
-            data = {"count": count, "backups": said}
+            data = {"count": count, "backups": in_backups(until)}
             audit.record(
                 actor=actor,
                 action="record.keys_destroyed",
@@ -285,6 +324,17 @@ class Fate:
     destroyed_at: datetime | None
     backups_until: date | None
 
+    def __str__(self) -> str:
+        """For the stub and the 销毁执行记录; "" where nothing was encrypted."""
+        if not self.count:
+            return ""
+        when = f"{timezone.localtime(self.destroyed_at):%Y-%m-%d %H:%M:%S}"
+        return f"{self.count} 把，{when} 销毁；{in_backups(self.backups_until)}"
+
+
+def in_backups(until: date | None) -> str:
+    return f"登记的备份中还含有它的，最晚保存到 {until}" if until else "登记的备份中都没有它"
+
 
 def fate(record_ids: Sequence[UUID]) -> Fate:
     rows = ObjectKey.objects.filter(object__record__in=record_ids).exclude(destroyed_at=None)
@@ -304,6 +354,6 @@ class Traces:
 
     @staticmethod
     def prove_absent(record: Record) -> list[str]:
-        left = [str(row.object_id) for row in _of_record(record.pk) if row.wrapped]
+        left = [str(row.object_id) for row in of_record(record.pk) if row.wrapped]
         key = place(record.fonds.code, record.pk)
         return left + [f"{key} {one.version}" for one in key_store().versions(key)]

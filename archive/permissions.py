@@ -66,6 +66,8 @@ TABLE: dict[str, Action] = {
     "people.manage": action("管理人员与授权", "secadmin"),
     "trust.read": action("查看受信任的根证书", "secadmin", "auditor", "sysadmin", "manager", "archivist", "inspector"),
     "trust.manage": action("管理受信任的根证书", "secadmin"),
+    "encryption.read": action("查看加密存放", "manager", "sysadmin", "secadmin", "auditor"),
+    "encryption.set": action("决定加密存放", "secadmin"),
     "system.read": action("查看系统状态", "sysadmin", "secadmin", "auditor"),
 }  # fmt: skip
 _ACTIONS: dict[str, Action] = dict(TABLE)

@@ -2,6 +2,7 @@
 
 from django.urls import reverse
 
+from archive import object_keys
 from archive.models import Record
 from archive.permissions import Actor
 from archive.templatetags.archive_words import day, moment
@@ -53,6 +54,8 @@ def disposal(record: Record, actor: Actor) -> list[dict]:
             "value": f"{fate['versions']} 个存储版本，已证明不存在" if fate["versions"] else "",
         },
     ]
+    if keys := str(object_keys.fate([record.pk])):
+        rows.append({"label": "数据密钥", "value": keys})
     paper = fate["certificate"]
     if paper is not None:
         may_read = actor.reaches("paper.read", record.fonds.code)

@@ -11,7 +11,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 
-from archive import fonds_file
+from archive import fonds_file, object_keys
 from archive.models import Paper
 from archive.permissions import Actor
 from retention import listing, printing, signing, states
@@ -169,6 +169,8 @@ def certificate_pdf(register: Register) -> bytes:
     destroyed = [row for row in rows if row[2] == "destroyed"]
     ended = max((row[3] for row in destroyed), default=None) or timezone.now()
     versions = sum(len(row[5].get("removed", ())) for row in destroyed)
+    gone = rows_of(register, register.edition).filter(state="destroyed").values("record")
+    keys = str(object_keys.fate(gone))
     data = {
         "title": f"{register}　销毁执行记录",
         "facts": [
@@ -183,6 +185,7 @@ def certificate_pdf(register: Register) -> bytes:
             ["开始时间", _moment(register.started_at)],
             ["结束时间", _moment(ended)],
             ["已销毁", f"{len(destroyed)} 件，存储版本 {versions} 个，均已列举证明不存在"],
+            *([["数据密钥", keys]] if keys else []),
             ["抽出续存", f"{len(rows) - len(destroyed)} 件"],
         ],
         "supervisors": [str(register.supervisor_one), str(register.supervisor_two)],

@@ -5,7 +5,7 @@ Each part is one small function; none raises for what it is meant to find.
 
 from collections.abc import Iterable, Iterator
 
-from config.doctor import inside, outside
+from config.doctor import inside, keys, outside
 from config.doctor.part import Look, Part, guarded
 
 __all__ = ["Part", "examine", "status"]
@@ -15,6 +15,7 @@ ESSENTIAL = ("database", "keys")
 PARTS: list[tuple[str, Look]] = [
     ("python", inside.python), ("settings", inside.configuration), ("database", inside.database),
     ("triggers", inside.trigger_rules), ("roles", inside.roles), ("keys", inside.keys),
+    ("object-keys", keys.object_key_parts),
     ("store", outside.object_stores), ("clock", outside.clock), ("staging", inside.staging),
     ("search", inside.search), ("jobs", inside.queue), ("outbox", inside.outbox), ("clamd", outside.virus_scan),
     ("fonts", outside.chinese_font), ("pronom", outside.identification), ("typst", outside.typesetting),

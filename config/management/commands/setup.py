@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from archive import determinations, grants, holdings, jobs, privacy, profiles
+from archive import determinations, grants, holdings, jobs, keks, privacy, profiles
 from archive.errors import WrongInput
 from archive.models import Record
 from archive.terms import SCHEMES
@@ -29,7 +29,15 @@ class Command(ArchiveCommand):
             help="设立全宗",
         )
 
-    def run(self, *, fonds: list[str], verbosity: int = 1, **_: object) -> int:
+        parser.add_argument(
+            "--encrypt",
+            action="append",
+            default=[],
+            metavar="CODE",
+            help="这个全宗以后归档的文件加密存放。丢失密钥即丢失档案：先备份密钥",
+        )
+
+    def run(self, *, fonds: list[str], encrypt: list[str], verbosity: int = 1, **_: object) -> int:
         wanted = [parse_fonds(text) for text in fonds]
         profiles.registry()  # a wrong pack is refused before anything is changed
         settings.ARCHIVE_DATA.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -37,6 +45,10 @@ class Command(ArchiveCommand):
         if not settings.PRODUCTION and privacy.make_key_file(Path(settings.ARCHIVE_KEYS)):
             self.say(f"已生成密钥文件 {settings.ARCHIVE_KEYS}。请另外备份：丢失密钥，证件号码无法恢复。")
         privacy.key_ring()
+        if not settings.PRODUCTION and not keks.ready():
+            self.say(
+                f"已在密钥文件里加一把密钥加密密钥 {keks.add_to_file(Path(settings.ARCHIVE_KEYS))}。{keks.LOSS}"
+            )
         for alias in settings.DATABASES:
             call_command("migrate", database=alias, verbosity=0, interactive=False)
         actor = self.actor()
@@ -47,6 +59,9 @@ class Command(ArchiveCommand):
         for code, name, scheme in wanted:
             _, made = holdings.make_fonds(code, name, scheme=scheme, actor=actor)
             self.say(f"全宗 {code} {name}（{SCHEMES[scheme]}）{'已设立' if made else '已在'}")
+        for code in encrypt:
+            holdings.set_encryption(code, True, actor=actor)
+            self.say(f"全宗 {code} 以后归档的文件加密存放。密钥和它的备份是唯一的钥匙：{keks.LOSS}")
         engine().ensure()
         if not Record.objects.exists():
             engine().mark_complete()  # nothing to index: the worker need not start with it
