@@ -54,6 +54,9 @@ class MeasuredFile:
     text: str = ""  # text layer, cut at TEXT_LIMIT
     probe: dict[str, Any] = field(default_factory=dict)  # what the fenced child reported: see probes/
     location: Path | None = None  # where the bytes lie now, for the virus scanner
+    inner: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # what was opened inside: {"name", "path", "probe"}
 
 
 @dataclass(kw_only=True)

@@ -22,6 +22,9 @@ from .verapdf import CONFIRMED, VeraPdf
 BESIDE = {"verify_detached": "submission.json.p7s", "verify_stamp": "submission.json.tsr"}
 """What may lie in a bag beside the declaration, and the function of the child that verifies it."""
 
+MOST_INNER, MOST_DEEP = 200, 3
+"""Files inside a file that are opened, and how deep."""
+
 VERAPDF_BATCH = 16
 """Paths that are open at the same time while the validator is asked about all of them."""
 
@@ -60,8 +63,8 @@ def prepare(
         facts=_facts(facts, clamd),
     )
     for number, (name, measured) in enumerate(sorted(bag.pop("files", {}).items())):
-        extract_to = _folder(workdir, f"attachments-{number}") if clamd else None
-        package.files[name] = _probe(fence, package, package.root / name, name, measured, extract_to)
+        inside = workdir / f"inside-{number}"
+        package.files[name] = _probe(fence, package, package.root / name, name, measured, inside)
     bag["signed"] = dict(_beside_declaration(fence, package))
     return package
 
@@ -102,8 +105,7 @@ def prepare_file(
     path = Path(path)
     package = Package(root=None, submission=None, facts=_facts(facts, clamd))
     measured = fence.call("measure", path=str(path), seconds=_time(fence, path))
-    extract_to = _folder(Path(workdir), "attachments") if clamd else None
-    package.files[path.name] = _probe(fence, package, path, path.name, measured, extract_to)
+    package.files[path.name] = _probe(fence, package, path, path.name, measured, Path(workdir) / "inside")
     return package
 
 
@@ -197,16 +199,13 @@ def batched(items: Iterable, size: int) -> Iterator[list]:
 
 
 def _probe(
-    fence: Fence, package: Package, path: Path, name: str, measured: dict, extract_to: Path | None
+    fence: Fence, package: Package, path: Path, name: str, measured: dict, inside: Path
 ) -> MeasuredFile:
-    probe = fence.call(
-        "probe",
-        path=str(path),
-        name=name,
-        extract_to=str(extract_to) if extract_to else None,
-        trusted=package.facts.get("trusted"),
-    )
-    return MeasuredFile(
+    """One file opened, and what lies inside it (attachments, members of a zip), each by itself; `inside` is where the
+    child may write them."""
+    trusted = package.facts.get("trusted")
+    probe = fence.call("probe", path=str(path), name=name, extract_to=str(inside), trusted=trusted)
+    file = MeasuredFile(
         path=name,
         bytes=measured.get("bytes", 0),
         sha256=measured.get("sha256", ""),
@@ -219,6 +218,27 @@ def _probe(
         probe=probe,
         location=path,
     )
+    pending = [(found, name, 1) for found in probe.get("attachments", ())]
+    while pending and len(file.inner) < MOST_INNER:
+        found, outer, depth = pending.pop(0)
+        label = found["name"] if outer == name else f"{outer} › {found['name']}"
+        inner = {"name": label[-200:], "path": found["path"], "probe": {}}
+        file.inner.append(inner)
+        if found["path"] is None:
+            continue
+        if depth > MOST_DEEP:
+            inner["probe"] = {"faults": [{"kind": "too-deep", "detail": f"{MOST_DEEP} 层"}]}
+            continue
+        deeper = f"{found['path']}-inside"
+        answer = fence.call(
+            "probe", path=found["path"], name=found["name"], extract_to=deeper, trusted=trusted
+        )
+        answer.pop("text", None)
+        inner["probe"] = answer
+        pending += [(one, label, depth + 1) for one in answer.get("attachments", ())]
+    if pending:
+        file.probe.setdefault("faults", []).append({"kind": "too-deep", "detail": f"{MOST_INNER} 个"})
+    return file
 
 
 def _facts(facts: dict | None, clamd: Clamd | None) -> dict:

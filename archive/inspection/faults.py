@@ -21,25 +21,40 @@ class Meaning:
     rule: str = ""
 
 
-def judge(check: Check, package: Package, table: dict[str, Meaning]) -> Iterator[Finding]:
+def judge(
+    check: Check, package: Package, table: dict[str, Meaning], *, inside: str | None = "failed"
+) -> Iterator[Finding]:
+    """`inside`: the worst that a file inside a file may be judged to be, where the outer one is whole without it; None
+    passes it over."""
     for path, file in package.files.items():
-        for kind, details in by_kind(file).items():
-            if kind not in table:
-                continue
-            meaning = table[kind]
-            count = f"（共 {len(details)} 处）" if len(details) > 1 else ""
-            yield check.finding(
-                meaning.verdict,
-                f"{path}：{meaning.sentence}{count}。{meaning.remedy}",
-                file=path,
-                value=shown("；".join(details[:3])),
-                rule=meaning.rule or check.name,
-            )
+        for label, probe in opened(path, file):
+            for kind, details in by_kind(probe).items():
+                if kind not in table:
+                    continue
+                meaning = table[kind]
+                count = f"（共 {len(details)} 处）" if len(details) > 1 else ""
+                outer = label == path
+                if not outer and inside is None:
+                    continue
+                yield check.finding(
+                    meaning.verdict if outer or meaning.verdict == "warning" else inside,
+                    f"{label}：{meaning.sentence}{count}。{meaning.remedy}",
+                    file=path,
+                    value=shown("；".join(details[:3])),
+                    rule=meaning.rule or check.name,
+                )
 
 
-def by_kind(file: MeasuredFile) -> dict[str, list[str]]:
+def opened(path: str, file: MeasuredFile) -> Iterator[tuple[str, dict]]:
+    """The file itself and everything that was opened inside it: (label, probe)."""
+    yield path, file.probe
+    for inner in file.inner:
+        yield f"{path} 内的“{shown(inner['name'])}”", inner["probe"]
+
+
+def by_kind(probe: dict) -> dict[str, list[str]]:
     kinds: dict[str, list[str]] = {}
-    for fault in file.probe.get("faults", ()):
+    for fault in probe.get("faults", ()):
         kinds.setdefault(fault["kind"], []).append(fault["detail"])
     return kinds
 

@@ -57,7 +57,7 @@ def fixed_information(check: Check, package: Package) -> Iterator[Finding]:
 @check("GD-1-10", "authenticity", "内容数据电子属性一致性", needs="file")
 def attributes(check: Check, package: Package) -> Iterator[Finding]:
     """Size and type: as declared, and the extension as the bytes are."""
-    yield from judge(check, package, NAMES)
+    yield from judge(check, package, NAMES, inside=None)
     for entry in declared_files(package.submission):
         measured, declared = package.files.get(entry["path"]), entry.get("bytes")
         if measured is not None and _is_number(declared) and declared != measured.bytes:

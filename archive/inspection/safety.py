@@ -80,8 +80,8 @@ def no_virus(check: Check, package: Package) -> Iterator[Finding]:
 
 def _scanned(file: MeasuredFile) -> Iterator[tuple[str, str | None]]:
     yield file.path, file.location and str(file.location)
-    for attachment in file.probe.get("attachments", ()):
-        yield f"{file.path} 的附件“{shown(attachment['name'])}”", attachment.get("path")
+    for inner in file.inner:
+        yield f"{file.path} 内的“{shown(inner['name'])}”", inner["path"]
 
 
 @check("X-ACTIVE", "safety", "动态内容", severity="warning", needs="file")

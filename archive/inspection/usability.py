@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from . import verapdf
 from .base import Check, Finding, Package, check
-from .faults import Meaning, judge
+from .faults import Meaning, judge, opened
 
 EXPORT_AGAIN = "请由业务系统重新导出后再提交。"
 LOOK = "请打开核对内容是否完整，必要时重新导出。"
@@ -30,15 +30,17 @@ READING = {
     "text-encoding": Meaning("warning", "文字编码不能识别", "请以 UTF-8 编码保存后再提交。"),
     "attachment-missing": Meaning("warning", "所列的附件不在文件里", LOOK),
     "attachment-unreadable": Meaning("warning", "有附件不能读出", LOOK),
+    "too-deep": Meaning("warning", "层层内嵌的文件过多，没有全部检测", "请展开后逐个提交。"),
     "stray-entries": Meaning("warning", "文件内夹带大量与文档无关的部分", LOOK),
 }
 
 FORMAT = {
-    "program": Meaning("failed", "是可执行程序，不能归档", "请提交业务材料本身。"),
     "unknown-format": Meaning("warning", "没有识别出文件格式", "请改用 PDF、OFD 或常见图像格式。"),
-    "zip": Meaning("warning", "是压缩包，其中的文件没有逐个检测", "请展开后逐个提交。"),
+    "zip": Meaning("warning", "是压缩包，其中的文件不能单独著录和利用", "请展开后逐个提交。"),
     "archive": Meaning("warning", "是压缩包，其中的文件没有检测", "请展开后逐个提交。"),
 }
+
+PROGRAMS = {"program": Meaning("failed", "是可执行程序，不能归档", "请提交业务材料本身。")}
 
 CLOSED = {
     "encrypted-user": Meaning("failed", "文件已加密，没有口令不能打开", "请解除加密后再提交。"),
@@ -59,7 +61,8 @@ OPEN_FORMATS = (
 @check("GD-3-3", "usability", "内容数据格式", severity="warning", needs="file")
 def formats(check: Check, package: Package) -> Iterator[Finding]:
     """Known by PRONOM (OFD: by our own rule); inside a package also open. A plain file is only identified."""
-    yield from judge(check, package, FORMAT)
+    yield from judge(check, package, FORMAT, inside=None)
+    yield from judge(check, package, PROGRAMS)
     in_package = package.submission is not None
     for path, file in package.files.items():
         if any(fault["kind"] == "only-name-known" for fault in file.probe.get("faults", ())):
@@ -82,12 +85,14 @@ def formats(check: Check, package: Package) -> Iterator[Finding]:
 @check("GD-3-4", "usability", "内容数据可读性", needs="file")
 def opens_fully(check: Check, package: Package) -> Iterator[Finding]:
     """Every page and frame was really decoded. A crash of the child is a finding like any other."""
-    yield from judge(check, package, READING)
+    yield from judge(check, package, READING, inside="warning")
     for path, file in package.files.items():
-        if crashed := file.probe.get("crashed"):
+        for label, probe in opened(path, file):
+            if not (crashed := probe.get("crashed")):
+                continue
             yield check.finding(
                 "failed",
-                f"{path}：解析没有完成（{crashed}），文件可能是损坏的或有害的。{EXPORT_AGAIN}",
+                f"{label}：解析没有完成（{crashed}），文件可能是损坏的或有害的。{EXPORT_AGAIN}",
                 file=path,
                 rule=check.name,
             )
@@ -96,7 +101,7 @@ def opens_fully(check: Check, package: Package) -> Iterator[Finding]:
 @check("GD-3-8", "usability", "信息包中内容数据格式合规性", needs="file")
 def not_closed(check: Check, package: Package) -> Iterator[Finding]:
     """No encryption, no compression that is not public."""
-    yield from judge(check, package, CLOSED)
+    yield from judge(check, package, CLOSED, inside="warning")
 
 
 @check("X-FONTS", "usability", "字体嵌入", severity="warning", needs="file")

@@ -315,7 +315,7 @@ def test_every_fault_a_probe_can_report_is_judged_somewhere():
         for path in PROBES.glob("pdf_contents.py")
         for kind in re.findall(r": \"([a-z-]+)\",", path.read_text())
     }
-    tables = (usability.READING, usability.FORMAT, usability.CLOSED, usability.FONTS, safety.ACTIVE, safety.OUTSIDE,
+    tables = (usability.READING, usability.FORMAT, usability.PROGRAMS, usability.CLOSED, usability.FONTS, safety.ACTIVE, safety.OUTSIDE,
               safety.INSIDE, safety.BOMBS, files.NAMES)  # fmt: skip
     judged = {kind for table in tables for kind in table} | {"only-name-known"}
     assert said - judged == set()

@@ -132,7 +132,7 @@ def _open(report: Report, path: str, extract_to: str | None, trusted: list[str] 
     elif report.kind in ("office", "zip"):
         from . import office
 
-        office.open_and_report(report, path)
+        office.open_and_report(report, path, extract_to)
     elif report.kind in ("text", "html"):
         from . import text
 

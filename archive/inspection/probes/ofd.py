@@ -4,6 +4,7 @@ No path leads outside the package, no DOCTYPE is accepted, an entry that stands 
 element names are matched without namespace: writers differ. Signatures and seals: `ofd_signatures.py`.
 """
 
+import os
 import posixpath
 import zipfile
 import zlib
@@ -145,6 +146,7 @@ def _attachments(package: _Package, path: str, extract_to: str | None) -> None:
         found["bytes"] = package.entries[location].file_size
         if extract_to is not None:
             found["path"] = posixpath.join(extract_to, f"{number}.bin")
+            os.makedirs(extract_to, mode=0o700, exist_ok=True)
             with open(found["path"], "wb") as file:
                 file.write(package.archive.read(package.entries[location]))
 

@@ -3,6 +3,8 @@
 Runs inside the fenced child. The content is not interpreted: a page count would be a guess.
 """
 
+import os
+import shutil
 import zipfile
 import zlib
 
@@ -11,9 +13,11 @@ from .report import Report
 MOST_ENTRIES, MOST_BYTES, MOST_RATIO, RATIO_FROM = 20_000, 1 << 30, 100, 10 << 20
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 CHUNK = 1 << 20
+MOST_EXTRACTED = 200
 
 
-def open_and_report(report: Report, path: str) -> None:
+def open_and_report(report: Report, path: str, extract_to: str | None = None) -> None:
+    """Members of a plain zip, and documents embedded in a document, are written to `extract_to` and listed."""
     with open(path, "rb") as file:
         head = file.read(8)
     if head == OLE:
@@ -24,12 +28,33 @@ def open_and_report(report: Report, path: str) -> None:
         report.say("zip")
         if entries is not None:
             report.details["entries"] = len(entries)
+            _extract(report, path, entries, extract_to)
         return
     names = {entry.filename for entry in entries or ()}
     if any(name.endswith("vbaProject.bin") or name.startswith("Basic/") for name in names):
         report.say("macro")
     if any("/embeddings/" in name or name.startswith("ObjectReplacements/") for name in names):
         report.say("embedded-object")
+        embedded = [entry for entry in entries or () if "/embeddings/" in entry.filename]
+        _extract(report, path, embedded, extract_to)
+
+
+def _extract(report: Report, path: str, entries: list[zipfile.ZipInfo], extract_to: str | None) -> None:
+    """Under names of our own: what an entry calls itself never becomes a path."""
+    files = [entry for entry in entries if not entry.is_dir()]
+    if extract_to is None or not files:
+        return
+    os.makedirs(extract_to, mode=0o700, exist_ok=True)
+    with zipfile.ZipFile(path) as archive:
+        for number, entry in enumerate(files[:MOST_EXTRACTED]):
+            target = os.path.join(extract_to, f"{number}.bin")
+            with archive.open(entry) as source, open(target, "wb") as sink:
+                shutil.copyfileobj(source, sink, CHUNK)
+            report.attachments.append(
+                {"name": entry.filename[-120:], "bytes": entry.file_size, "path": target}
+            )
+    if len(files) > MOST_EXTRACTED:
+        report.say("too-deep", f"{len(files)} 个文件")
 
 
 def check_zip(report: Report, path: str) -> list[zipfile.ZipInfo] | None:

@@ -136,6 +136,7 @@ def _attachments(report: Report, specs: list, extract_to: str | None) -> None:
             report.say("attachment-unreadable", f"{name}：附件过大")
             return
         entry["bytes"], entry["path"] = len(data), os.path.join(extract_to, f"{number}.bin")
+        os.makedirs(extract_to, mode=0o700, exist_ok=True)
         with open(entry["path"], "wb") as file:
             file.write(data)
     if len(specs) > MOST_ATTACHMENTS:

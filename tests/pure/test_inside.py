@@ -1,0 +1,81 @@
+"""Files inside files: each is opened by itself, as deep as is sensible, and what is wrong with it is said of it."""
+
+import io
+import zipfile
+
+import pytest
+
+from archive.inspection.examine import MOST_DEEP, examine
+from archive.inspection.fence import Fence
+from tests.bags import pdf
+
+PROGRAM = b"MZ" + b"\0" * 58 + b"\x80\0\0\0" + b"\0" * 64 + b"PE\0\0" + b"\0" * 400
+
+
+@pytest.fixture(scope="module")
+def fence():
+    with Fence() as fence:
+        yield fence
+
+
+def packed(**files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name.replace("__", "."), data)
+    return buffer.getvalue()
+
+
+def attaching(name, data):
+    def attach(document):
+        from pikepdf import AttachedFileSpec
+
+        document.attachments[name] = AttachedFileSpec(document, data, filename=name)
+
+    return pdf("Zhang San", change=attach)
+
+
+def found(data, name, fence, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(data)
+    result = examine(path, fence)
+    return result["verdict"], [(row["check"], row["verdict"], row["message"]) for row in result["findings"]]
+
+
+def test_a_script_in_a_pdf_in_a_zip_in_a_zip_is_found_and_placed(fence, tmp_path):
+    from pikepdf import Dictionary, Name, String
+
+    def act(document):
+        document.Root.OpenAction = Dictionary(S=Name.JavaScript, JS=String("app.alert(1)"))
+
+    inner = packed(a__pdf=pdf("x", change=act))
+    _, told = found(packed(b__zip=inner), "c.zip", fence, tmp_path)
+    assert any(check == "X-ACTIVE" and "b.zip › a.pdf" in message for check, _, message in told)
+
+
+def test_a_program_attached_to_a_pdf_fails(fence, tmp_path):
+    verdict, told = found(attaching("付款.pdf", PROGRAM), "a.pdf", fence, tmp_path)
+    assert verdict == "reject"
+    assert any(check == "GD-3-3" and state == "failed" for check, state, _ in told)
+
+
+def test_a_broken_attachment_does_not_condemn_a_whole_file(fence, tmp_path):
+    verdict, told = found(attaching("a.pdf", b"%PDF-1.4 nothing"), "a.pdf", fence, tmp_path)
+    assert verdict == "flag"
+    assert any(check == "GD-3-4" and "内的" in message for check, _, message in told)
+
+
+def test_boxes_in_boxes_are_opened_to_a_depth_and_then_it_is_said(fence, tmp_path):
+    data = packed(x__txt=b"x")
+    for _ in range(MOST_DEEP + 2):
+        data = packed(x__zip=data)
+    verdict, told = found(data, "a.zip", fence, tmp_path)
+    assert verdict == "flag" and any("没有全部检测" in message for *_, message in told)
+
+
+def test_names_inside_never_become_paths(fence, tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    data = packed(**{"../../../evil__txt": b"x", "/etc/evil__txt": b"x", "con__txt": b"x"})
+    found(data, "a.zip", fence, inside)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.zip", "inside"]
