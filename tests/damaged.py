@@ -1,11 +1,21 @@
 """Damage as it happens to a local store: below it, by a bad disk or a careless hand.
 
 damage(stores, copies(record)[0], "changed")
+laid_down(stores, 10_000, actor=actor)        many small copies in `local`, quickly
 """
 
+import hashlib
+import io
 import json
+import os
+from datetime import timedelta
 
+from django.utils import timezone
+
+from archive import records
 from archive.models import Copy
+from archive.stores import key_of
+from tests import filed
 
 
 def copies(record, store="local"):
@@ -49,3 +59,32 @@ KINDS = {
     "missing": "missing", "all missing": "missing", "changed": "changed", "truncated": "truncated",
     "described otherwise": "changed", "lock": "lock", "no lock": "lock",
 }  # fmt: skip
+
+
+def laid_down(stores, count: int, *, actor, size: int = 48, of: int = 500) -> None:
+    """So many copies of `of` objects a record, laid down as the local store lays them down, without its care: one object
+    is put by the store itself, and the others are made after it."""
+    store, until, now = stores["local"], timezone.now() + timedelta(days=3650), timezone.now()
+    pattern = store.put(
+        "pattern", io.BytesIO(b"x"), size=1, sha256=hashlib.sha256(b"x").hexdigest(), content_type="text/plain",
+        lock_until=until,
+    )  # fmt: skip
+    state = json.loads(store._paths(pattern.key, pattern.version)[1].read_bytes())
+    for _ in range(count // of):
+        contents = [os.urandom(size) for _ in range(of)]
+        objects = tuple(filed.an_object(content) for content in contents)
+        record = records.create(filed.a_new_record(objects=objects), actor=actor, store_names=[])
+        rows = []
+        for item, content in zip(objects, contents, strict=True):
+            copy = Copy(
+                object_id=item.id, store="local", key=key_of("D019", record.pk, item.id), version=pattern.version,
+                state="stored", stored_sha256=item.sha256, stored_bytes=size, lock_until=pattern.lock_until,
+                lock_mode=pattern.lock_mode, written_at=now, checked_at=now,
+            )  # fmt: skip
+            path, description = store._paths(copy.key, copy.version)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            described = state | {"key": copy.key, "bytes": size, "sha256": item.sha256}
+            description.write_text(json.dumps(described))
+            rows.append(copy)
+        Copy.objects.bulk_create(rows, batch_size=500)
