@@ -329,3 +329,11 @@ def test_the_command_stops_with_3_when_a_store_cannot_be_asked(stores, record, c
 def test_an_unknown_record_and_a_wrong_limit_are_refused_with_a_sentence(stores, capsys):
     assert command(capsys, "--record", "D019-nothing", "--json") == (1, "")
     assert command(capsys, "--limit", "0", "--json") == (2, "")
+    assert command(capsys, "--fonds", "X999", "--json") == (2, "")
+
+
+def test_the_command_checks_one_fonds(stores, record, capsys):
+    damage(stores, copies(filed.a_record(stores, fonds=filed.a_fonds("L010")))[0], "changed")
+    status, out = command(capsys, "--fonds", "D019", "--json")
+    assert status == 0 and json.loads(out)["checked"] == 4
+    assert command(capsys, "--fonds", "L010")[0] == 1

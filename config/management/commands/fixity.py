@@ -4,7 +4,7 @@ import sys
 
 from archive import fixity, records
 from archive.errors import WrongInput
-from archive.models import Damage
+from archive.models import Damage, Fonds
 from config.commands import ArchiveCommand
 
 
@@ -15,13 +15,17 @@ class Command(ArchiveCommand):
         extent = parser.add_mutually_exclusive_group()
         extent.add_argument("--all", action="store_true", help="全部副本（中断后再次运行会接着做）")
         extent.add_argument("--record", default="", metavar="档号", help="一件档案的副本")
+        extent.add_argument("--fonds", default="", metavar="全宗号", help="一个全宗的全部副本（同样接着做）")
         extent.add_argument(
             "--limit", type=int, metavar="N", help="最久没有核验的 N 个副本；默认为每天应核验的份额"
         )
 
-    def run(self, *, all: bool, record: str, limit: int | None, **_: object) -> int:
+    def run(self, *, all: bool, record: str, fonds: str, limit: int | None, **_: object) -> int:
         if limit is not None and limit < 1:
             raise WrongInput(field="--limit", reason="应为正整数。")
+        chosen = Fonds.objects.filter(code=fonds).first() if fonds else None
+        if fonds and chosen is None:
+            raise WrongInput(field="--fonds", reason=f"没有全宗“{fonds}”。")
         actor = self.actor()
         watched = not self.json and sys.stderr.isatty()
         try:
@@ -29,6 +33,7 @@ class Command(ArchiveCommand):
                 actor=actor,
                 everything=all,
                 record=records.get_by_code(actor, record) if record else None,
+                fonds=chosen,
                 limit=limit,
                 report=self._damaged,
                 progress=self._progress if watched else lambda checked: None,
