@@ -98,8 +98,7 @@ def _mets(content: Content, described: list[Part], others: list[Part], groups: G
 
 
 def _group(b: Builder, section, use: str, files: list[Part], at: datetime) -> None:
-    kind = TYPED if use.startswith("Representations") else {}
-    group = b.under(section, "fileGrp", ID=_id_of(use), USE=use, **kind)
+    group = b.under(section, "fileGrp", ID=_id_of(use), USE=use, **TYPED)
     for number, part in enumerate(files, 1):
         name = f"file-{part.id}" if part.id else f"{_id_of(use)}-{number}"
         file = b.under(group, "file", ID=name, **_measured(part, at))
