@@ -22,11 +22,12 @@ from django.db import models
 
 @dataclass(frozen=True)
 class Table:
-    """`path`: the lookup from a row to its fonds; "" = a row of the whole site. Where the fonds may be unknown, those
-    rows belong to the site as well. `without`: columns that are never written."""
+    """`path`: the lookup from a row to its fonds; "" = a row of the whole site. `loose`: the fonds may be unknown; those
+    rows are of the site as well. `without`: columns that are never written."""
 
     label: str
     path: str = ""
+    loose: bool = False
     without: tuple[str, ...] = ()
 
 
@@ -40,7 +41,7 @@ TABLE: tuple[Table, ...] = (
     Table("archive.retentionclass"),
     Table("archive.determination"),
     Table("archive.counter"),
-    Table("archive.cataloguesnapshot", "fonds"),
+    Table("archive.cataloguesnapshot", "fonds", loose=True),
     Table("archive.paper", "fonds"),
     Table("archive.record", "fonds"),
     Table("archive.recordparty", "record__fonds"),
@@ -64,8 +65,8 @@ TABLE: tuple[Table, ...] = (
     Table("retention.registerrow", "register__fonds"),
     Table("retention.supervision", "register__fonds"),
     Table("retention.hold", "fonds"),
-    Table("ingest.submission", "fonds"),
-    Table("ingest.findingrow", "submission__fonds"),
+    Table("ingest.submission", "fonds", loose=True),
+    Table("ingest.findingrow", "submission__fonds", loose=True),
     Table("archive.storereading"),
     Table("archive.backup"),
 )

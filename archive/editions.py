@@ -64,12 +64,11 @@ def _write(record_id: UUID, *, first: bool = False) -> bool:
         item["id"]: stores.key_of(record.fonds.code, record.pk, item["id"]) for item in manifest["objects"]
     }
     package = eep.build(manifest, keys)
-    number = f"{header.edition:04d}"
-    wrapped = _object(record, eep_id, "eep", position, f"eep-{number}.xml", package)
+    wrapped = made_object(record, eep_id, "eep", position, header.edition, package)
     about = manifests.object_of(wrapped, names)
     manifest["objects"].append(about)
     content = manifests.encode(manifest)
-    whole = _object(record, manifest_id, "manifest", position + 1, f"manifest-{number}.json", content)
+    whole = made_object(record, manifest_id, "manifest", position + 1, header.edition, content)
     DigitalObject.objects.bulk_create([wrapped, whole])
     MadeContent.objects.bulk_create(
         [MadeContent(object=wrapped, content=package), MadeContent(object=whole, content=content)]
@@ -86,23 +85,27 @@ def _write(record_id: UUID, *, first: bool = False) -> bool:
     return True
 
 
-_KINDS = {"manifest": ("application/json", "fmt/817"), "eep": ("application/xml", "fmt/101")}
+_KINDS = {"manifest": ("application/json", "fmt/817", "json"), "eep": ("application/xml", "fmt/101", "xml")}
 
 
-def _object(record: Record, pk: UUID, role: str, position: int, path: str, content: bytes) -> DigitalObject:
-    mime, puid = _KINDS[role]
+def made_object(
+    record: Record, pk: UUID, role: str, position: int, number: int, content: bytes
+) -> DigitalObject:
+    """The row of one half of edition `number`: all of it follows from its content and its place."""
+    mime, puid, kind = _KINDS[role]
     return DigitalObject(
         id=pk,
         record=record,
         role=role,
         position=position,
-        path=path,
+        path=f"{role}-{number:04d}.{kind}",
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         sm3=hashlib.new("sm3", content).hexdigest(),
         mime=mime,
         puid=puid,
         is_original=False,
+        encrypted=record.fonds.encrypted,
     )
 
 

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from archive import catalogue, privacy, terms
+from archive import catalogue, object_keys, privacy, terms
 from archive.models import (
     Determination,
     DigitalObject,
@@ -24,6 +24,8 @@ from archive.models import (
 FORMAT = "archive-manifest/2"
 TOPIC = "manifest"
 """Announced with a record's id when something was decided about it: a new edition is due (archive/editions.py)."""
+STUBS = "stubs:"
+"""What a paper of stubs is about begins with it: the register follows."""
 MADE = ("manifest", "eep")
 """Roles of the objects that the archive itself makes of a record's rows."""
 HEADER = ("edition", "made_at", "previous", "events")
@@ -158,7 +160,8 @@ def _objects(record: Record) -> list[dict]:
 
 
 def object_of(item: DigitalObject, names: list[str]) -> dict:
-    return catalogue.plain(_row(item, "record") | {"stores": names})
+    """`key`: by which data key its bytes are encrypted, "" where they are not."""
+    return catalogue.plain(_row(item, "record") | {"stores": names, "key": object_keys.key_id(item)})
 
 
 def _events(record: Record) -> list[dict]:

@@ -60,6 +60,8 @@ TABLE: dict[str, Action] = {
     "lock_mode.read": action("查看锁定方式", "manager", "approver", "sysadmin", "inspector", "auditor"),
     "lock_mode.change": action("改变锁定方式", "manager", "approver"),
     "audit.read": action("查看审计记录", "auditor", "inspector"),
+    "catalogue.snapshot": action("存下目录快照", "sysadmin"),
+    "catalogue.rebuild": action("从存储重建目录", "sysadmin"),
     "audit.seal": action("封存审计记录", "auditor"),
     "paper.read": action("查看全宗卷", "archivist", "manager", "appraiser", "approver", "supervisor", "inspector", "auditor"),
     "people.read": action("查看人员与授权", "secadmin", "auditor"),

@@ -202,7 +202,15 @@ def _put(store: Store, key: str, content: bytes, sealed: Sealed) -> str:
 
 @transaction.atomic
 def _book(sealed: Sealed, key: str, copies: dict[str, str], changes: Sequence[int]) -> Seal:
-    seal = Seal.objects.create(
+    seal = row_of(sealed, key, copies)
+    seal.save(force_insert=True)
+    for part in batches(changes):
+        Change.objects.filter(id__in=part).delete()
+    return seal
+
+
+def row_of(sealed: Sealed, key: str, copies: dict[str, str]) -> Seal:
+    return Seal(
         number=sealed.number,
         sealed_at=datetime.fromisoformat(sealed.sealed_at),
         events=sealed.events,
@@ -215,9 +223,6 @@ def _book(sealed: Sealed, key: str, copies: dict[str, str], changes: Sequence[in
         key=key,
         copies=copies,
     )
-    for part in batches(changes):
-        Change.objects.filter(id__in=part).delete()
-    return seal
 
 
 # The file

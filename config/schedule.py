@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from archive import fixity, key_care, renewal, seals, spreading
+from archive import fixity, key_care, ledgers, renewal, seals, snapshots, spreading
 from archive.jobs import DAILY, HOURLY, Job
 from archive.packages import orders
 from archive.permissions import Actor, system_actor
@@ -56,6 +56,13 @@ JOBS = [
         at=time(1, 10),
     ),
     Job(
+        code="catalogue",
+        name="目录快照",
+        function="config.schedule.snapshot_catalogue",
+        every=DAILY,
+        at=time(4, 40),
+    ),
+    Job(
         code="staging",
         name="清理暂存区",
         function="config.schedule.sweep_staging",
@@ -96,6 +103,7 @@ def actor() -> Actor:
 
 def seal_ledgers() -> str:
     seal = seals.seal_ledgers(actor=actor())
+    ledgers.write_pages()
     return f"封存到第 {seal.number} 号" if seal else "没有需要封存的"
 
 
@@ -145,6 +153,14 @@ def back_up() -> str:
 def spread_stores() -> str:
     """The worker does it; this only makes it look again, for a store that was added to the configuration."""
     return f"重新核对 {spreading.announce()} 个全宗的存储"
+
+
+def snapshot_catalogue() -> str:
+    """Every SNAPSHOT_DAYS; what is too old goes."""
+    removed = snapshots.tidy()
+    taken = snapshots.take(actor=actor()) if snapshots.due() else []
+    words = f"存下 {len(taken)} 份，{sum(row.rows for row in taken)} 行" if taken else "还没有到日子"
+    return f"{words}；清除旧的 {removed} 份"
 
 
 def sweep_staging() -> str:

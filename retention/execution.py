@@ -25,7 +25,7 @@ from archive.errors import WrongInput, WrongState
 from archive.locks import alone
 from archive.models import Copy
 from archive.permissions import Actor
-from retention import disposal, editions, listing, persons, register_papers
+from retention import disposal, editions, listing, persons, register_papers, stubs
 from retention.models import Register, RegisterRow
 from retention.permissions import require
 from retention.separation import keep_apart, kept_apart
@@ -115,6 +115,7 @@ def work(*, actor: Actor, stop: Stop = lambda: False) -> int:
 
 def run(register_id: UUID, *, actor: Actor, stop: Stop = lambda: False) -> int:
     """Go on with one register until nothing can be done now. Returns how many rows became final."""
+    stubs.write(register_id, actor=actor)
     with ThreadPoolExecutor(disposal.WORKERS, thread_name_prefix="disposal") as pool:
         turn = _Turn(register_id, pool, actor)
         while not stop() and turn.step():
@@ -154,7 +155,7 @@ class _Turn:
             return False
         self.ahead = self._look(register, chunk)
         if chunk.rows[0].state != "removing":
-            chunk.rows, kept = _mark(register, _removable(chunk), self.actor)
+            chunk.rows, kept = _mark(register, _removable(chunk), chunk.places, self.actor)
             self.done += kept
         plans = {row.record_id: row.evidence.get("plan", ()) for row in chunk.rows}
         chunk.clearing = disposal.clear(chunk.places, plans, self.pool)
@@ -195,10 +196,7 @@ def _next(register: Register, in_hand: set[int]) -> list[RegisterRow]:
 def _removable(chunk: _Chunk) -> list[RegisterRow]:
     """Those that may be destroyed now, with their plan; the others say why not, and until when."""
     rows = chunk.rows
-    copies = Copy.objects.filter(
-        object__record__in=[row.record_id for row in rows], state__in=["pending", "failed"]
-    )
-    unwritten = set(copies.values_list("object__record_id", flat=True))
+    unwritten = _unwritten(rows)
     found, free = disposal.found(chunk.asked), []
     for row in rows:
         here = found[row.record_id]
@@ -214,6 +212,13 @@ def _removable(chunk: _Chunk) -> list[RegisterRow]:
     return free
 
 
+def _unwritten(rows: Sequence[RegisterRow]) -> set[UUID]:
+    copies = Copy.objects.filter(
+        object__record__in=[row.record_id for row in rows], state__in=["pending", "failed"]
+    )
+    return set(copies.values_list("object__record_id", flat=True))
+
+
 def _put_off(row: RegisterRow, state: str, until, why: str) -> None:
     if "锁定未到期" not in why:
         log.warning("register row %s: %s", row.pk, why)
@@ -221,8 +226,11 @@ def _put_off(row: RegisterRow, state: str, until, why: str) -> None:
     rows.update(state=state, locked_until=until, fault=why[:300])
 
 
-def _mark(register: Register, rows: Sequence[RegisterRow], actor: Actor) -> tuple[list[RegisterRow], int]:
-    """The point of no return of each row, or 抽出续存. Returns the marked ones, and how many are kept."""
+def _mark(
+    register: Register, rows: Sequence[RegisterRow], looked: dict[UUID, list[disposal.Place]], actor: Actor
+) -> tuple[list[RegisterRow], int]:
+    """The point of no return of each row, or 抽出续存. Returns the marked ones, and how many are kept. A record that got
+    a new edition of its manifest since the stores were looked at is looked at again."""
     marked, kept, now = [], 0, timezone.now()
     said = _said(register)
     with transaction.atomic():
@@ -231,8 +239,12 @@ def _mark(register: Register, rows: Sequence[RegisterRow], actor: Actor) -> tupl
         facts = listing.facts_of(records, kept_until=made_on, today=today)
         live = RegisterRow.objects.select_for_update().filter(pk__in=[row.pk for row in rows])
         live = set(live.filter(state__in=["listed", "locked"]).order_by("pk").values_list("pk", flat=True))
+        places, unwritten = disposal.places_of([row.record_id for row in rows]), _unwritten(rows)
         for row in sorted(rows, key=lambda row: row.record_id):
             if row.pk not in live:  # a hold's message was quicker
+                continue
+            if row.record_id in unwritten or places[row.record_id] != looked[row.record_id]:
+                _put_off(row, row.state, now, "刚写入新的一版元数据清单，再核对一遍")
                 continue
             mine = RegisterRow.objects.filter(pk=row.pk)
             differs = editions.differences(row, facts[row.record_id])  # holds are among them

@@ -92,6 +92,10 @@ def place(
             "about": hold.about,
             "reason": hold.reason,
             "authority": hold.authority,
+            "fonds": fonds.code,
+            "year": year,
+            "number": hold.number,
+            "party_key": party_key,
         }
         data["records"] = hold.wanted[:1000]
         _say(hold, "hold.placed", actor, data)

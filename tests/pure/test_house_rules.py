@@ -18,6 +18,8 @@ RECORDS_WITHOUT_SCOPE = {
     "archive/editions.py": "locks a record about which something was decided; shows nothing",
     "archive/restoration.py": "locks the record of a damaged copy whose repair was ordered",
     "archive/destruction.py": "behind retention's own gate: the row of a register names the record",
+    "archive/rebuilding/records.py": "makes the rows of a lost database from the stores; shows nothing",
+    "archive/rebuilding/rest.py": "the same: chains, relations and numbers of every record",
     "archive/extension.py": "locks the record of an opinion that was given on it",
     "retention/holds.py": "locks the records of a hold whose extent was asked for under the scope",
     "archive/holdings.py": "only asks whether a fonds holds anything",
@@ -36,6 +38,7 @@ DELETERS = {
     "archive/changes.py": "a message of the outbox that was followed up",
     "archive/seals.py": "messages of the outbox that are sealed",
     "archive/keeping.py": "bytes of a manifest whose every copy is stored",
+    "archive/rebuilding/order.py": "the mark that a rebuild is under way",
     "archive/destruction.py": "what personal data leaves behind beside the stub of a destroyed record",
     "archive/spreading.py": "in the cache: how far a pass has come",
     "archive/jobs.py": "a schedule that is not in the table any more",
@@ -48,8 +51,9 @@ DELETERS = {
 """Modules that call `.delete(…)` on rows or files. Records, objects, copies and ledgers are deleted nowhere but in
 `retention`, and the database's triggers refuse it besides."""
 
-REMOVERS = ("archive/storage/", "search/engine/", "retention/", "archive/object_keys.py")
-"""Only these call a store's `remove`; object_keys that of the key store, where nothing else lies."""
+REMOVERS = ("archive/storage/", "search/engine/", "retention/", "archive/object_keys.py", "archive/snapshots.py")
+"""Only these call a store's `remove`; object_keys that of the key store, where nothing else lies; snapshots
+that of old files of the catalogue, whose lock has ended."""
 
 LARGEST = 400
 LARGER: dict[str, str] = {}
