@@ -23,7 +23,7 @@ from archive.inspection.examine import prepare
 from archive.inspection.fence import Fence
 from archive.inspection.verapdf import VeraPdf
 from archive.models import DigitalObject, Fonds, RecordParty, SourceSystem
-from ingest import staging
+from ingest import confirmations, staging
 from ingest.models import CONFIRMATION, JUDGEMENT, PERIOD, Submission
 
 ENGINE = "2"
@@ -102,7 +102,10 @@ def _known(submission: Submission, case: Any, fonds: Fonds | None, retention: st
             year=case.handled_on.year,
             retention=retention,
         )
-    return {"code_scope": scope, "channel": submission.channel, "catalogue": {}}
+    cited = confirmations.holding(
+        source=case.item.source, batch_no=submission.batch_no, on=timezone.localdate()
+    )
+    return {"code_scope": scope, "channel": submission.channel, "catalogue": {}, "confirmations": cited}
 
 
 def masked(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -9,6 +9,8 @@ TABLE = {
     "submission.examine": action("重新检测", "archivist", "manager"),
     "submission.confirm": action("确认归档", "archivist", "manager"),
     "submission.sample": action("抽查归档件", "archivist", "manager"),
+    "confirmation.read": action("查看人工确认", "archivist", "manager", "sysadmin", "secadmin", "inspector", "auditor"),
+    "confirmation.give": action("登记人工确认", "archivist", "manager"),
 }
 
 SENTENCES = {
@@ -23,4 +25,6 @@ SENTENCES = {
     "submission.retried": "停住之后重试",
     "submission.confirmed": "确认归档：{note}",
     "submission.sampled": "抽查：{verdict}",
+    "confirmation.given": "人工确认 {check}：{verdict}，范围 {extent}，有效至 {until}：{statement}",
+    "confirmation.withdrawn": "撤回人工确认 {check}（{extent}）：{reason}",
 }

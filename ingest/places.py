@@ -15,6 +15,7 @@ PLACES: list[tuple[str, str, str, str]] = [
     ("收集", "交接目录", "ingest:handover", "submission.take_over"),
     ("收集", "确认归档", "ingest:batches", "submission.confirm"),
     ("收集", "抽查", "ingest:samples", "submission.sample"),
+    ("收集", "人工确认", "ingest:confirmations", "confirmation.read"),
 ]
 """(group, label, name of the address, action that opens it)"""
 

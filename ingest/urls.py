@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ingest.views import batches, handover, package, sample, upload, worklist
+from ingest.views import batches, confirmations, handover, package, sample, upload, worklist
 
 app_name = "ingest"
 urlpatterns = [
@@ -15,8 +15,14 @@ urlpatterns = [
     path("packages/<uuid:pk>/retry/", package.retry, name="retry"),
     path("upload/", upload.upload, name="upload"),
     path("upload/progress/", upload.progress, name="progress"),
+    path("upload/direct/begin/", direct.begin, name="direct_begin"),
+    path("upload/direct/parts/", direct.parts, name="direct_parts"),
+    path("upload/direct/finish/", direct.finish, name="direct_finish"),
+    path("upload/direct/stop/", direct.stop, name="direct_stop"),
     path("handover/", handover.handover, name="handover"),
     path("batches/", batches.batches, name="batches"),
+    path("confirmations/", confirmations.listing, name="confirmations"),
+    path("confirmations/<uuid:pk>/withdraw/", confirmations.withdraw, name="withdraw_confirmation"),
     path("samples/", sample.following, name="samples"),
     path("samples/<uuid:pk>/", sample.sample, name="sample"),
 ]
