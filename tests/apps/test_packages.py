@@ -495,7 +495,9 @@ def test_of_what_a_search_finds_the_ticked_ones_leave(found, monkeypatch):
         jobs, "enqueue", lambda function, *ids, **_: queued.append((function, *map(str, ids)))
     )
     client = reader("archivist")
-    assert reverse("exports:new") in text(client.get(reverse("search:find"), {"q": "某某公司"}))
+    results = text(client.get(reverse("search:find"), {"q": "某某公司"}))
+    for leads_on in ("exports:new", "hold_search"):  # a whole page, not a part of the results
+        assert f'hx-boost="false" href="{reverse(leads_on)}?' in results
     page = text(client.get(reverse("exports:new"), {"q": "某某公司"}))
     assert all(record.reference_code in page for record in found)
     ticked = found[:2]
