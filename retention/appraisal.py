@@ -21,7 +21,7 @@ from archive.determinations import Known
 from archive.errors import ArchiveError, WrongInput, WrongState
 from archive.models import Fonds, Paper, Record
 from archive.permissions import Actor
-from retention import holds, minutes, opinions, permissions, results, rules
+from retention import holds, minutes, opinions, permissions, results, rules, tally
 from retention.models import Appraisal, AppraisalItem, Group, RegisterRow
 from retention.rules import Candidate, Outcome
 from retention.states import APPRAISAL_STATES, LIVE_ROWS
@@ -153,7 +153,7 @@ def close(appraisal: Appraisal, *, actor: Actor) -> Appraisal:
     permissions.require(actor, "appraisal.close", appraisal.fonds)
     _expect_open(appraisal, "作出结论")
     decided_on = timezone.localdate()
-    decided = opinions.outcomes(appraisal)
+    decided = tally.outcomes(appraisal)
     _all_decided(appraisal, decided)
     for one in set(decided.values()):
         alike = [item for item, other in decided.items() if other == one]
@@ -162,7 +162,7 @@ def close(appraisal: Appraisal, *, actor: Actor) -> Appraisal:
     with transaction.atomic():
         locked = Appraisal.objects.select_for_update(of=("self",)).get(pk=appraisal.pk)
         _expect_open(locked, "作出结论")
-        if opinions.outcomes(locked) != decided:
+        if tally.outcomes(locked) != decided:
             raise WrongState(what=str(appraisal), state="刚收到新的意见", verb="作出结论，请重新核对")
         _write_results(decided)
         locked.state, locked.decided_at, locked.minutes = "decided", timezone.now(), paper

@@ -1,4 +1,4 @@
-"""鉴定意见: what a member of the group says of records, and what the opinions add up to.
+"""鉴定意见: what a member of the group says of records. (What the opinions add up to: `tally`.)
 
 An opinion covers one record or many; in either case the member has opened a sample of them on the screen since the
 appraisal began (one record: that record; for a signed sheet: the sample stated on it). Nobody gives one on his own
@@ -6,7 +6,6 @@ file. An opinion on paper counts once its signature is confirmed; of one member'
 that counts.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +13,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from archive import audit, periods, privacy
@@ -24,7 +22,6 @@ from archive.models import Access
 from archive.permissions import Actor
 from retention import permissions, persons, rules, signing
 from retention.models import Appraisal, AppraisalItem, Member, Opinion, OpinionItem
-from retention.rules import Outcome, Vote
 from retention.states import APPRAISAL_STATES, RESULTS
 
 OPENED = ("record.viewed", "page.viewed", "object.downloaded")
@@ -252,42 +249,6 @@ def _write(sheet: _Sheet, signature, actor: Actor) -> Opinion:
         },
     )
     return opinion
-
-
-# --- what they add up to ------------------------------------------------------------------------------------------
-
-
-def votes(appraisal: Appraisal) -> dict[int, list[Vote]]:
-    """What counts today, by item."""
-    return {item: list(by_member.values()) for item, by_member in votes_by_member(appraisal).items()}
-
-
-def votes_by_member(appraisal: Appraisal) -> dict[int, dict[int, Vote]]:
-    """By item and member: of each member the newest opinion whose signature counts. One query."""
-    rows = (
-        OpinionItem.objects.filter(opinion__appraisal=appraisal)
-        .filter(Q(opinion__signature__manner="screen") | Q(opinion__signature__confirmed_at__isnull=False))
-        .order_by("opinion_id")
-        .values_list(
-            "item_id",
-            "opinion__member_id",
-            "opinion__member__kind",
-            "opinion__result",
-            "opinion__period",
-            "opinion__reason",
-        )  # fmt: skip
-    )
-    newest: dict[int, dict[int, Vote]] = defaultdict(dict)
-    for item, member, *vote in rows:
-        newest[item][member] = Vote(*vote)
-    return newest
-
-
-def outcomes(appraisal: Appraisal) -> dict[AppraisalItem, Outcome]:
-    """Every item in its order, and what it comes to today."""
-    given = votes(appraisal)
-    items = appraisal.items.select_related("record").defer("record__description").order_by("position")
-    return {item: rules.outcome(given.get(item.pk, ())) for item in items}
 
 
 def unconfirmed(appraisal: Appraisal) -> int:

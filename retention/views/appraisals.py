@@ -16,10 +16,10 @@ from archive.models import Record
 from archive.permissions import Actor
 from archive.templatetags.archive_words import period
 from retention import appraisal as verbs
-from retention import duelist, gates, opinions, positions, reading, rules, wording
+from retention import duelist, gates, opinions, positions, reading, rules, tally, wording
 from retention.models import Appraisal, AppraisalItem
 from retention.permissions import may
-from retention.states import APPRAISAL_STATES, MEMBER_KINDS
+from retention.states import APPRAISAL_STATES
 from retention.views.answering import answer, at_form, ids_of, once, readable, sent_before, told
 from retention.views.forms import Sieve, Submit
 
@@ -138,21 +138,20 @@ def page(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _page(request: HttpRequest, found: Appraisal, actor: Actor) -> dict[str, Any]:
     members = list(found.group.members.select_related("person").order_by("pk"))
     mine = next((one for one in members if one.person.user_id == actor.id), None)
-    given = opinions.votes_by_member(found)
-    outcomes = {pk: rules.outcome(votes.values()) for pk, votes in given.items()}
+    given = tally.of(found)
     items = found.items.all()
     size = items.count()
-    totals = _totals(found, outcomes, size)
-    tabs, tab, chosen = _tabs(request, items, mine, given, outcomes, found.state == "open")
+    totals = _totals(found, given, size)
+    tabs, tab, chosen = _tabs(request, items, mine if found.state == "open" else None, totals)
     slice_ = keyset(chosen.select_related("record").defer("record__description"), ("position", "id"), request)
     seen = readable(actor, [item.record_id for item in slice_.rows])
     opened = (
         reading.opened_since(found, actor.id, [item.record_id for item in slice_.rows]) if mine else set()
     )
     listed = size and found.state == "decided" and reading.listed_of(found)
-    spoken = {member for votes in given.values() for member in votes}
+    spoken = given.spoken()
     speaks = mine is not None and found.state == "open" and may(actor, "opinion.give", found.fonds)
-    my_rest = size - sum(mine.pk in votes for votes in given.values()) if mine else 0
+    my_rest = size - spoken[mine.pk] if mine else 0
     return {
         "appraisal": found,
         "state": wording.appraisal_chip(found),
@@ -161,7 +160,7 @@ def _page(request: HttpRequest, found: Appraisal, actor: Actor) -> dict[str, Any
             {
                 "member": member,
                 "kind": member.get_kind_display(),
-                "spoken": sum(member.pk in votes for votes in given.values()),
+                "spoken": spoken[member.pk],
                 "mine": member is mine,
             }
             for member in members
@@ -173,7 +172,7 @@ def _page(request: HttpRequest, found: Appraisal, actor: Actor) -> dict[str, Any
         "unconfirmed": opinions.unconfirmed(found),
         "tabs": tabs,
         "tab": tab,
-        "rows": [_row(item, members, given.get(item.pk, {}), outcomes.get(item.pk), seen, opened) for item in slice_.rows],
+        "rows": [_row(item, members, given, seen, opened) for item in slice_.rows],
         "total": slice_.total,
         "exact": slice_.exact,
         "pager": pager_of(request, slice_),
@@ -194,28 +193,21 @@ def _page(request: HttpRequest, found: Appraisal, actor: Actor) -> dict[str, Any
     }  # fmt: skip
 
 
-def _totals(found: Appraisal, outcomes: dict, size: int) -> dict[str, int]:
+def _totals(found: Appraisal, given: tally.Tally, size: int) -> dict[str, int]:
     """How many are to be extended, destroyed, undecided."""
-    if found.state != "open":
-        by = dict(found.items.order_by().values_list("result").annotate(Count("pk")))
-        return {"extend": by.get("extend", 0), "destroy": by.get("destroy", 0), "undecided": by.get("", 0)}
-    counts = rules.totals(outcomes)
-    decided = counts[rules.EXTEND] + counts[rules.DESTROY]
-    return {
-        "extend": counts[rules.EXTEND],
-        "destroy": counts[rules.DESTROY],
-        "undecided": size - decided,
-    }
+    if found.state == "open":
+        return given.totals(size)
+    by = dict(found.items.order_by().values_list("result").annotate(Count("pk")))
+    return {"extend": by.get("extend", 0), "destroy": by.get("destroy", 0), "undecided": by.get("", 0)}
 
 
-def _tabs(request, items, mine, given, outcomes, is_open: bool):
+def _tabs(request, items, speaker, totals: dict[str, int]):
+    """`speaker`: the member who looks, while he may still speak."""
     parts = {"all": ("全部", items)}
-    if mine and is_open:
-        said = [pk for pk, votes in given.items() if mine.pk in votes]
-        parts["mine"] = ("待我发表", items.exclude(pk__in=said) if len(said) < 900 else items)
-    longer = [pk for pk, one in outcomes.items() if one.result == rules.EXTEND]
-    if longer and len(longer) < 900:
-        parts["extend"] = ("延长的", items.filter(pk__in=longer))
+    if speaker:
+        parts["mine"] = ("待我发表", tally.unspoken(items, speaker))
+    if totals["extend"]:
+        parts["extend"] = ("延长的", tally.extending(items))
     tab = request.GET.get("show", "all")
     tab = tab if tab in parts else "all"
     tabs = [
@@ -225,10 +217,9 @@ def _tabs(request, items, mine, given, outcomes, is_open: bool):
     return (tabs if len(tabs) > 1 else []), tab, parts[tab][1]
 
 
-def _row(item: AppraisalItem, members, votes, outcome, seen, opened) -> dict[str, Any]:
-    result, years = (item.result, item.period) if item.result else (
-        (outcome.result, outcome.period) if outcome else ("", "")
-    )  # fmt: skip
+def _row(item: AppraisalItem, members, given: tally.Tally, seen, opened) -> dict[str, Any]:
+    votes, outcome = given.votes(item.pk), given.outcome(item.pk)
+    result, years = (item.result, item.period) if item.result else (outcome.result, outcome.period)
     return {
         "item": item,
         "record": item.record,
@@ -237,8 +228,8 @@ def _row(item: AppraisalItem, members, votes, outcome, seen, opened) -> dict[str
         "opened": item.record_id in opened,
         "votes": [_vote(votes.get(member.pk)) for member in members],
         "result": wording.result_chip(result, years),
-        "missing": "、".join(outcome.missing if outcome else MEMBER_KINDS.values()) if not result else "",
-        "reason": item.reason or (outcome.reason if outcome else ""),
+        "missing": "" if result else "、".join(outcome.missing),
+        "reason": item.reason or outcome.reason,
     }
 
 

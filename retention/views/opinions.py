@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from archive.errors import NotAllowed, WrongInput
 from archive.http import actor_of, allowed
-from retention import gates, opinions, positions, reading, rules
+from retention import gates, opinions, positions, reading, rules, tally
 from retention.models import Appraisal, AppraisalItem, Member
 from retention.rules import sample_size
 from retention.states import RESULTS
@@ -75,8 +75,7 @@ def _items(found: Appraisal, member: Member, asked: str) -> list[AppraisalItem]:
         if len(items) != len(wanted):
             raise WrongInput(field="序号", reason="有的序号不在这次鉴定里，请回到鉴定页重新勾选。")
         return items
-    said = {item for item, votes in opinions.votes_by_member(found).items() if member.pk in votes}
-    return [item for item in rows if item.pk not in said]
+    return list(tally.unspoken(rows, member))
 
 
 def _offered(items, opened: set, seen: dict) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from archive import audit, determinations, extension, fonds_file, permissions, records
 from archive.errors import NotAllowed, WrongInput, WrongState
 from archive.models import Block, Change, Copy, Event, Paper
-from retention import appraisal, groups, holds, opinions, persons, signing
+from retention import appraisal, groups, holds, opinions, persons, signing, tally
 from retention.models import Appraisal, AppraisalItem, Group, Opinion, OpinionItem
 from tests import filed
 from tests.appraised import KEY, SCAN, SYSTEM, Panel, items
@@ -316,13 +316,13 @@ def test_nobody_lets_go_what_the_class_now_keeps_for_longer(panel):
 def test_the_newest_opinion_of_a_member_counts(panel):
     opened = panel.opened([panel.due_record()])
     panel.all_say(items(opened), "destroy")
-    (outcome,) = opinions.outcomes(opened).values()
+    (outcome,) = tally.outcomes(opened).values()
     assert outcome.result == "destroy"
     panel.says("business", items(opened), "extend", period="30")
-    (outcome,) = opinions.outcomes(opened).values()
+    (outcome,) = tally.outcomes(opened).values()
     assert (outcome.result, outcome.period) == ("extend", "30")
     panel.says("business", items(opened), "destroy")
-    (outcome,) = opinions.outcomes(opened).values()
+    (outcome,) = tally.outcomes(opened).values()
     assert outcome.result == "destroy"
 
 
