@@ -119,6 +119,8 @@ def _content(newest: DigitalObject) -> dict | None:
     """What the newest edition says; None where it cannot be understood: then another one is due anyhow."""
     content = content_of(newest)
     if content is None:
+        if not newest.copies.filter(state="stored").exists():
+            return None  # every copy is damaged: the record shall not be without
         with contents.open_object(newest) as stream:
             content = stream.read()
     try:

@@ -21,7 +21,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from archive import destruction
-from archive.errors import WrongInput, WrongState
+from archive.errors import StorageFailed, WrongInput, WrongState
 from archive.locks import alone
 from archive.models import Copy
 from archive.permissions import Actor
@@ -115,7 +115,13 @@ def work(*, actor: Actor, stop: Stop = lambda: False) -> int:
 
 def run(register_id: UUID, *, actor: Actor, stop: Stop = lambda: False) -> int:
     """Go on with one register until nothing can be done now. Returns how many rows became final."""
-    stubs.write(register_id, actor=actor)
+    try:
+        stubs.write(register_id, actor=actor)
+    except StorageFailed as fault:  # nothing more is begun; what is marked has its stub, and goes on
+        log.warning("register %s: %s", register_id, fault)
+        rows = RegisterRow.objects.filter(register=register_id, state__in=["listed", "locked"])
+        later = timezone.now() + disposal.AGAIN
+        rows.exclude(locked_until__gt=later).update(locked_until=later, fault=str(fault)[:300])
     with ThreadPoolExecutor(disposal.WORKERS, thread_name_prefix="disposal") as pool:
         turn = _Turn(register_id, pool, actor)
         while not stop() and turn.step():

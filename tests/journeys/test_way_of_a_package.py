@@ -60,6 +60,7 @@ def test_a_clean_package_is_archived_and_everything_about_it_is_right(tmp_path, 
         "submission",
         "report",
         "manifest",
+        "eep",
     }
     assert list(
         Event.objects.filter(kind="record").order_by("sequence").values_list("action", flat=True)
