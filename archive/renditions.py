@@ -1,7 +1,7 @@
 """Pages as images, for reading on the screen. Never the original, never evidence: made again whenever it is gone.
 
-A page is rendered behind the fence and kept without any mark under `<record>/<object>/<page>-<width>.jpg`; the
-reader's mark is drawn for each request, behind the fence too. The process has one fence for this, owned by one
+A page is rendered behind the fence and kept without any mark under `<record>/<object>/<page>-<width>.jpg`, encrypted
+where the original is, by its key; the reader's mark is drawn for each request, behind the fence too. The process has one fence for this, owned by one
 thread: a child dies with the thread that started it, and web servers change threads as they like.
 """
 
@@ -12,13 +12,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from archive import contents, fonts
-from archive.errors import ArchiveError
+from archive import contents, fonts, object_keys, segments
+from archive.errors import ArchiveError, StorageFailed
 from archive.inspection.fence import Fence, Limits
 from archive.models import DigitalObject, Record
 
@@ -54,7 +54,7 @@ def page_image(item: DigitalObject, page: int, width: int, *, mark: str = "", pl
     """
     with tempfile.TemporaryDirectory(prefix="page-") as folder:
         clean, marked = Path(folder) / "clean.jpg", Path(folder) / "marked.jpg"
-        kept = _take(_name(item, page, width), clean)
+        kept = _take(item, page, width, clean)
         if not kept:
             _render(item, page, width, clean)
         if width == THUMB:
@@ -82,7 +82,7 @@ def _render(item: DigitalObject, page: int, width: int, to: Path) -> None:
         raise NotShown(reason=f"这份文件只有 {answer['missing']} 页。")
     if "crashed" in answer:
         raise NotShown(reason=f"{answer['crashed']}。原件没有改动。")
-    _keep(_name(item, page, width), to.read_bytes())
+    _keep(item, page, width, to.read_bytes())
 
 
 def _stamp(clean: Path, mark: str, plain_mark: str, to: Path) -> dict:
@@ -164,20 +164,35 @@ def _name(item: DigitalObject, page: int, width: int) -> str:
     return f"{item.record_id}/{item.pk}/{page}-{width}.jpg"
 
 
-def _take(name: str, to: Path) -> bool:
+def _take(item: DigitalObject, page: int, width: int, to: Path) -> bool:
     try:
-        with _storage().open(name) as source:
-            to.write_bytes(source.read())
+        with _storage().open(_name(item, page, width)) as source:
+            content = source.read()
+        if item.encrypted:
+            content = segments.unseal(content, object_keys.data_key(item), _sealed_as(item, page, width))
     except FileNotFoundError:
         return False
+    except StorageFailed as fault:
+        if fault.kind == "changed":  # half written, or kept before it was encrypted
+            return False
+        raise
+    to.write_bytes(content)
     return True
 
 
-def _keep(name: str, content: bytes) -> None:
+def _keep(item: DigitalObject, page: int, width: int, content: bytes) -> None:
+    if item.encrypted:
+        content = segments.seal(content, object_keys.data_key(item), _sealed_as(item, page, width))
+    name = _name(item, page, width)
     _storage().delete(name)
     saved = _storage().save(name, ContentFile(content))
     if saved != name:  # another request was quicker
         _storage().delete(saved)
+
+
+def _sealed_as(item: DigitalObject, page: int, width: int) -> UUID:
+    """A page is no object: what its cipher text is bound to is not the object's own id."""
+    return uuid5(item.pk, f"{page}-{width}")
 
 
 def _kept(record_id: UUID) -> list[str]:

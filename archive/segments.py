@@ -43,6 +43,26 @@ def stored_size(clear_size: int) -> int:
     return HEADER + clear_size + TAG * count_of(clear_size)
 
 
+def clear_size(stored: int) -> int:
+    """The other way round; negative where so few bytes hold nothing."""
+    body = stored - HEADER
+    return body - TAG * max(1, -(-body // STORED_SEGMENT))
+
+
+def seal(content: bytes, key: bytes, name: UUID) -> bytes:
+    """The stored form of a few bytes that are no object: `name` is bound to them in the object's place."""
+    digest = hashlib.sha256(content).hexdigest()
+    return Encrypting(io.BytesIO(content), key, name, size=len(content), sha256=digest).read()
+
+
+def unseal(stored: bytes, key: bytes, name: UUID) -> bytes:
+    """What `seal` was given. Raises StorageFailed(kind="changed")."""
+    size = clear_size(len(stored))
+    if size < 0:
+        raise StorageFailed(store="—", kind="changed", reason="密文比应有的短。")
+    return Decrypting(lambda start, length: io.BytesIO(stored[start:]), key, name, size=size).readall()
+
+
 class _Seals:
     """Nonce and authenticated words of every segment of one encryption."""
 

@@ -5,6 +5,7 @@ PLACES: list[tuple[str, str, str, str]] = [
     ("保管", "保管期限", "periods:list", "determination.read"),
     ("保管", "固化核验", "system:fixity", "fixity.read"),
     ("保管", "锁定方式", "locks:list", "lock_mode.read"),
+    ("保管", "加密存放", "encryption:list", "encryption.read"),
     ("管理", "系统状态", "system:state", "system.read"),
 ]
 """(group, label, name of the address, action that opens it)"""

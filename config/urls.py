@@ -21,6 +21,7 @@ urlpatterns = [
     path("retention/", include("retention.urls")),
     path("periods/", include("config.period_pages")),
     path("locks/", include("config.lock_pages")),
+    path("encryption/", include("config.encryption_pages")),
     path("system/", include("config.system_pages")),
     path("audit/", include("archive.pages.audit")),
     path("people/", include("archive.pages.people")),

@@ -103,7 +103,7 @@ def test_the_row_says_when_and_what_was_removed_and_proven(house):
     row = register.rows.get()
     assert {tuple(line) for line in row.evidence["removed"]} == keys
     assert {key for _, key in row.evidence["absent"]} == {key for _, key, _ in keys}
-    assert row.evidence["traces"] == ["检索索引", "暂存与检测报告", "页面图像"]
+    assert row.evidence["traces"] == ["数据密钥", "检索索引", "暂存与检测报告", "页面图像", "导出包"]
     assert row.marked_at <= row.destroyed_at and row.evidence["proven_at"]
     begun, destroyed = (
         Event.objects.filter(subject=str(record.pk), action__contains="d")

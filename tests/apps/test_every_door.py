@@ -63,6 +63,8 @@ DOORS = {
     "system:state": (GET, "system.read"),
     "system:storage": (GET, "system.read"),
     "system:fixity": (BOTH, "fixity.read"),
+    "encryption:list": (GET, "encryption.read"),
+    "encryption:decide": (POST, "encryption.set"),
     "locks:list": (GET, "lock_mode.read"),
     "locks:one": (GET, "lock_mode.read"),
     "locks:ask": (POST, "lock_mode.change"),
@@ -125,7 +127,7 @@ DOORS = {
 
 POSTED = {"periods:one": "determination.set", "system:fixity": "fixity.run"}
 """Doors through which more is needed to post than to look. (A form without content may be refused before.)"""
-NOTHING_THERE = ("retention:", "exports:", "people:", "locks:", "periods:one", "ingest:report", "ingest:original")
+NOTHING_THERE = ("retention:", "exports:", "people:", "locks:", "encryption:", "periods:one", "ingest:report", "ingest:original")
 """Doors behind which there is nothing in these tests: open, but not found."""
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE")
 

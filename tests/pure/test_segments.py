@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from archive import segments
 from archive.errors import StorageFailed
 from archive.segments import (
     BATCH,
@@ -237,3 +238,20 @@ def test_memory_does_not_grow_with_the_object():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10 * 1024 * 1024
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_few_bytes_are_sealed_and_unsealed_whole(size):
+    content = os.urandom(size)
+    sealed_bytes = segments.seal(content, KEY, OBJECT)
+    assert segments.clear_size(len(sealed_bytes)) == size
+    assert segments.unseal(sealed_bytes, KEY, OBJECT) == content
+    for spoilt in (
+        sealed_bytes[:-1],
+        sealed_bytes + b"x",
+        b"",
+        sealed_bytes[:HEADER],
+        b"x" * len(sealed_bytes),
+    ):
+        with pytest.raises(StorageFailed):
+            segments.unseal(spoilt, KEY, OBJECT)
