@@ -36,6 +36,7 @@ FILES = {
     "data/增减表.pdf": b"%PDF-1.7 form",
     "data/附件/身份证 正面.jpg": b"\xff\xd8 scan",
     "data/附件/空.txt": b"",
+    f"data/附件/{NUMBER} 背面.jpg": b"a name that is stored sealed",
     "data/e\u0301te\u0301 & <b>'q'.txt": b"names of every kind",
     "data/𠮷〇—（1）#?+.txt": "生僻字".encode(),
 }

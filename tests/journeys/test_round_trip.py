@@ -17,6 +17,7 @@ from archive.packages import outgoing
 from archive.packages.writing import PART
 from tests import bags
 from tests.installation import Installation
+from tests.pages import NUMBER
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -25,6 +26,7 @@ WHY = "移交市档案馆，移交书〔2026〕3 号"
 EXTRA = {
     "data/附件/说明 （1）.txt": "说明".encode(),
     "data/附件/e\u0301te\u0301 & 'q' #?+.txt": b"names of every kind",
+    f"data/附件/{NUMBER}.txt": b"a name that is stored sealed",
     "data/附件/100%.txt": b"a percent sign",
     "data/𠮷〇/深/一层/又一层/a.txt": b"deep",
     "data/附件/large.png": bags.image((1800, 1200), "PNG"),
