@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from archive import fixity, key_care, ledgers, renewal, seals, snapshots, spreading
+from archive import fixity, key_care, ledgers, readings, renewal, seals, snapshots, spreading
 from archive.jobs import DAILY, HOURLY, Job
 from archive.packages import orders
 from archive.permissions import Actor, system_actor
@@ -46,6 +46,9 @@ JOBS = [
         function="config.schedule.renew_locks",
         every=DAILY,
         at=time(2, 50),
+    ),
+    Job(
+        code="readings", name="存储读数", function="config.schedule.read_stores", every=DAILY, at=time(0, 10)
     ),
     Job(code="backup", name="备份", function="config.schedule.back_up", every=DAILY, at=time(0, 50)),
     Job(
@@ -137,6 +140,12 @@ def renew_locks() -> str:
         return str(renewal.renew(actor=actor()))
     except renewal.Busy as fault:
         return str(fault)
+
+
+def read_stores() -> str:
+    """How every store stood at the end of yesterday."""
+    taken = readings.take()
+    return "；".join(f"{one.store} {one.objects_count} 个对象，待写 {one.behind}" for one in taken)
 
 
 def back_up() -> str:

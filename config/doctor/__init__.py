@@ -17,7 +17,7 @@ PARTS: list[tuple[str, Look]] = [
     ("triggers", inside.trigger_rules), ("roles", inside.roles), ("keys", inside.keys),
     ("object-keys", keys.object_key_parts),
     ("store", outside.object_stores), ("clock", outside.clock), ("staging", inside.staging),
-    ("search", inside.search), ("jobs", inside.queue), ("outbox", inside.outbox), ("clamd", outside.virus_scan),
+    ("search", inside.search), ("jobs", inside.queue), ("outbox", inside.outbox), ("backup", inside.backup), ("clamd", outside.virus_scan),
     ("fonts", outside.chinese_font), ("pronom", outside.identification), ("typst", outside.typesetting),
     ("verapdf", outside.pdfa_validation),
 ]  # fmt: skip
