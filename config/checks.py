@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 
 from archive import storage
 from archive.errors import NotConfigured
+from config import promises
 
 FILES = ("staging", "renditions")
 """The storage aliases that the product opens. There is no `default`: nothing lands anywhere unasked."""
@@ -87,11 +88,25 @@ def stores(app_configs=None, **_) -> list[checks.CheckMessage]:
         hint = "再配置一个带 Object Lock 的对象存储：本地存储不能防系统管理员或磁盘损坏。"
         found.append(warning(4, "只有本地存储。", hint))
     for config in configs:
+        found += _promises(config)
         host = urlsplit(config.endpoint_url).hostname or ""
         if config.endpoint_url.startswith("http://") and host not in ("127.0.0.1", "localhost", "::1"):
             hint = "改用 https://，否则档案内容和签名在网络上是明文。"
             found.append(warning(5, f"存储“{config.name}”的地址是 http：{config.endpoint_url}", hint))
     return found
+
+
+def _promises(config: storage.StoreConfig) -> list[checks.CheckMessage]:
+    """Asks nothing of the network: what counts is what the last probe found (`config/promises.py`)."""
+    kept = promises.known(config)
+    if kept is None:
+        hint = "运行 manage.py doctor：它真的写、锁、试删，并记下结果。"
+        return [error(15, f"存储“{config.name}”还没有试过它守不守承诺（或换了桶、密钥）。", hint)]
+    hint = "按 docs/stores.md 改正存储，再运行 manage.py doctor。"
+    return [
+        error(16, f"存储“{config.name}”在 {kept.on} 试出没有守住承诺：{message}", hint)
+        for message in kept.broken.values()
+    ]
 
 
 @checks.register

@@ -15,6 +15,7 @@ from archive import fixity, key_care, ledgers, readings, renewal, seals, snapsho
 from archive.jobs import DAILY, HOURLY, Job
 from archive.packages import orders
 from archive.permissions import Actor, system_actor
+from config import promises
 from config.backup import taking
 from ingest import receiving
 from retention import due, holds
@@ -64,6 +65,13 @@ JOBS = [
         function="config.schedule.snapshot_catalogue",
         every=DAILY,
         at=time(4, 40),
+    ),
+    Job(
+        code="promises",
+        name="试存储的承诺",
+        function="config.schedule.probe_stores",
+        every=DAILY,
+        at=time(2, 20),
     ),
     Job(
         code="staging",
@@ -170,6 +178,18 @@ def snapshot_catalogue() -> str:
     taken = snapshots.take(actor=actor()) if snapshots.due() else []
     words = f"存下 {len(taken)} 份，{sum(row.rows for row in taken)} 行" if taken else "还没有到日子"
     return f"{words}；清除旧的 {removed} 份"
+
+
+def probe_stores() -> str:
+    """What a start of production is refused for should be known on the day on which it begins."""
+    words = []
+    for name, _, results in promises.try_out():
+        broken = [result for result in results if result.state == "failed"]
+        for result in broken:
+            log.error("store %s does not keep %s: %s", name, result.name, result.message)
+        said = "；".join(result.message.rstrip("。") for result in broken)
+        words.append(f"{name}：{said or '承诺都守住'}")
+    return "。".join(words)
 
 
 def sweep_staging() -> str:

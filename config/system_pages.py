@@ -26,7 +26,7 @@ TONES = {"ok": "success", "warning": "warning", "failed": "danger", "absent": "u
 WORDS = {"ok": "正常", "warning": "提醒", "failed": "失败", "absent": "没有配置"}
 PARTS = {
     "python": "Python", "settings": "设置", "database": "数据库", "triggers": "只增触发器", "roles": "数据库角色",
-    "keys": "密钥", "object-keys": "数据密钥", "store": "对象存储", "clock": "时钟", "staging": "暂存区", "search": "检索", "jobs": "任务队列",
+    "keys": "密钥", "object-keys": "数据密钥", "store": "对象存储", "staging": "暂存区", "search": "检索", "jobs": "任务队列",
     "outbox": "变更消息", "clamd": "病毒扫描", "fonts": "中文字体", "pronom": "格式识别", "typst": "排版",
     "verapdf": "PDF/A 验证",
 }  # fmt: skip

@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -143,6 +144,62 @@ def set_immutable(path: Path, on: bool) -> None:
         fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("l", flags))
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What the file system of a folder can do for us. `immutable`: allowed, denied (we may not) or unsupported."""
+
+    kind: str
+    immutable: str
+
+    @property
+    def volatile(self) -> bool:
+        return self.kind in ("tmpfs", "ramfs")
+
+    @property
+    def remote(self) -> bool:
+        return self.kind.startswith(("nfs", "cifs", "smb", "9p", "ceph", "glusterfs", "fuse"))
+
+
+_CAP_LINUX_IMMUTABLE = 1 << 9
+
+
+def abilities(folder: Path) -> Abilities:
+    """Asked of the kernel without changing anything: a flag set for a trial would outlive a kill."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.ioctl(descriptor, _GET_FLAGS, struct.pack("l", 0))
+        immutable = "allowed" if _capabilities() & _CAP_LINUX_IMMUTABLE else "denied"
+    except OSError:
+        immutable = "unsupported"
+    finally:
+        os.close(descriptor)
+    return Abilities(kind=_kind_of(folder), immutable=immutable)
+
+
+def _capabilities() -> int:
+    try:
+        status = Path("/proc/self/status").read_text(errors="replace")
+    except OSError:
+        return 0
+    return next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:")), 0)
+
+
+def _kind_of(folder: Path) -> str:
+    """The type that the kernel names for the mount on which the folder lies."""
+    best, kind = "", "未知"
+    try:
+        lines = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
+    except OSError:
+        return kind
+    for line in lines:
+        _, place, name, *_ = line.split(" ")
+        place = place.replace("\\040", " ")
+        inside = str(folder) == place or str(folder).startswith(place.rstrip("/") + "/")
+        if inside and len(place) >= len(best):
+            best, kind = place, name
+    return kind
 
 
 _KINDS = {

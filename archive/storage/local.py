@@ -29,13 +29,14 @@ from typing import BinaryIO
 from archive.errors import StorageFailed
 from archive.storage import base, files
 from archive.storage.base import CHUNK, GOVERNANCE, ProbeResult, StoredObject, StoredVersion, failed
+from archive.storage.local_attempts import LocalAttempts
 from archive.storage.probe import probe
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _VERSION = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 
 
-class LocalStore:
+class LocalStore(LocalAttempts):
     """See `base.Store`. `clock` lets a test live after a lock has ended."""
 
     def __init__(self, config, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -95,9 +96,8 @@ class LocalStore:
                     content.unlink(missing_ok=True)
                     raise
             files.flush_folder(content.parent)
-        if self.config.immutable:
-            with self._translated():
-                files.set_immutable(content, True)
+        with self._translated():
+            self._flag(True, content, description)
         written = self.head(key, version)
         if (written.bytes, written.lock_until) != (size, until):
             raise failed(self.name, "lock", "写入后读回的长度或锁定日期与要求不符。", version=version)
@@ -115,19 +115,14 @@ class LocalStore:
     def set_legal_hold(self, key: str, version: str, on: bool) -> StoredObject:
         return self._change(key, version, lambda held: {"legal_hold": bool(on)})
 
-    def attempt_shorten(self, key: str, version: str, until: datetime) -> None:
-        """For the probe: here the engine itself is the guard, so there is nothing to go round."""
-        self.extend_lock(key, version, until)
-
     def remove(self, key: str, version: str) -> None:
         content, description = self._paths(key, version)
         with self._translated(), self._held(content):
             if description.exists() and (held := self._described(key, version)).protected(self.clock()):
                 reason = "已被冻结（legal hold）" if held.legal_hold else f"锁定到 {held.lock_until:%Y-%m-%d}"
                 raise failed(self.name, "locked", f"“{key}”{reason}，不能删除。")
+            self._flag(False, content, description)
             if content.exists():
-                if self.config.immutable:
-                    files.set_immutable(content, False)
                 content.unlink()
                 files.flush_folder(content.parent)
             description.unlink(missing_ok=True)
@@ -183,19 +178,7 @@ class LocalStore:
                     yield from self._listed(folder, key, names)
 
     def probe(self) -> list[ProbeResult]:
-        results = probe(self, self.config.horizon_days)
-        limit = "本地存储能防误删和改写，不能防系统管理员（root）或磁盘损坏。"
-        remedy = "正式使用请配置带 Object Lock 的对象存储，或再加一个异地存储。"
-        return [*results, ProbeResult(name="medium", state="warning", message=limit, remedy=remedy)]
-
-    def describe(self) -> dict:
-        return {
-            "name": self.name,
-            "kind": "local",
-            "where": str(self.root),
-            "immutable": self.config.immutable,
-            "limits": ["系统管理员（root）可以绕过锁定直接删除文件", "与本机同一块磁盘，不能防磁盘损坏"],
-        }
+        return [*probe(self, self.config.horizon_days), self.medium()]
 
     # Inside
 
@@ -277,12 +260,20 @@ class LocalStore:
             with files.draft(self.incoming / f"{version}-{secrets.token_hex(4)}.change") as plan:
                 plan.write(_as_json(state))
                 plan.settle()
+                self._flag(False, description)
                 os.rename(plan.path, description)
+                self._flag(True, description)
             files.flush_folder(description.parent)
             kept = json.loads(description.read_bytes())
         if any(kept.get(name) != value for name, value in asked.items()):
             raise failed(self.name, "lock", f"“{key}”的锁定读回与要求不符。", version=version)
         return self.head(key, version)
+
+    def _flag(self, on: bool, *paths: Path) -> None:
+        """Where the settings ask for it: not even root changes or deletes what carries the immutable flag."""
+        for path in paths:
+            if self.config.immutable and path.exists():
+                files.set_immutable(path, on)
 
     @contextmanager
     def _held(self, content: Path) -> Iterator[None]:

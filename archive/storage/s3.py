@@ -23,6 +23,7 @@ from archive.errors import StorageFailed
 from archive.storage import base, reading, s3_uploads
 from archive.storage.base import GOVERNANCE, ProbeResult, StoredObject, StoredVersion, failed
 from archive.storage.probe import probe
+from archive.storage.s3_attempts import S3Attempts
 from archive.storage.s3_client import make_client
 from archive.storage.s3_errors import WrongAnswer, explain, http_status, named_by_status
 
@@ -34,7 +35,7 @@ SHA256 = "sha256"
 """Our name in the user metadata, closed to callers."""
 
 
-class S3Store:
+class S3Store(S3Attempts):
     """See `base.Store`."""
 
     page_size = 1000
@@ -131,6 +132,7 @@ class S3Store:
         """For servers whose reply names no version. The digest shows that nobody's later put is taken for ours."""
         with self._asking(key):
             reply = self.client.head_object(Bucket=self.bucket, Key=key)
+            _require("LastModified" in reply)
         if reply.get("VersionId") and reply.get("Metadata", {}).get(SHA256) == sha256:
             return reply["VersionId"]
         raise failed(self.name, "unsupported", "存储没有给出版本号，请为桶开启版本控制（versioning）。")
@@ -145,10 +147,6 @@ class S3Store:
             held = self.head(key, version)
             self._confirm_lock(held, until, mode)
         return held
-
-    def attempt_shorten(self, key: str, version: str, until: datetime) -> None:
-        """For the probe only: ask the server itself, past our own refusal."""
-        self._retain(key, version, until, GOVERNANCE)
 
     def _retain(self, key: str, version: str, until: datetime, mode: str) -> None:
         with self._asking(key, version, protecting=True):
@@ -278,46 +276,10 @@ class S3Store:
     # Knowing it
 
     def probe(self) -> list[ProbeResult]:
-        try:
-            results = [self._probe_versioning()]
-        except StorageFailed as error:
-            remedy = "请检查地址、桶名、密钥和网络；桶要由管理员建好，系统不会自己建。"
-            return [ProbeResult(name="connection", state="failed", message=str(error), remedy=remedy)]
-        return [*results, self._probe_checksum(), *probe(self, self.config.horizon_days)]
-
-    def _probe_versioning(self) -> ProbeResult:
-        with self._asking():
-            versioning = self.client.get_bucket_versioning(Bucket=self.bucket).get("Status")
-        try:
-            with self._asking():
-                reply = self.client.get_object_lock_configuration(Bucket=self.bucket)
-            locking = reply.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled")
-        except StorageFailed as error:
-            if error.kind not in ("missing", "unsupported"):
-                raise
-            locking = None
-        if versioning == "Enabled" and locking == "Enabled":
-            return ProbeResult(name="versioning", state="ok", message="桶已开启版本控制和对象锁定。")
-        message = "桶没有开启版本控制。" if versioning != "Enabled" else "桶没有开启对象锁定（Object Lock）。"
-        remedy = "对象锁定要在建桶时开启，请新建一个桶并改设置。"
-        return ProbeResult(name="versioning", state="failed", message=message, remedy=remedy)
-
-    def _probe_checksum(self) -> ProbeResult:
-        """A put whose Content-MD5 is wrong must be refused; if it is taken, it is taken away again."""
-        key = "_probe/checksum"
-        try:
-            with self._asking(key):
-                wrong = {"Bucket": self.bucket, "Key": key, "Body": b"probe", "ContentMD5": _md5(b"other")}
-                reply = self.client.put_object(**wrong)
-            if version := reply.get("VersionId"):
-                self.remove(key, version)
-        except StorageFailed as error:
-            if error.kind == "changed":
-                return ProbeResult(name="checksum", state="ok", message="传输中损坏的内容会被拒收。")
-            return ProbeResult(name="checksum", state="failed", message=str(error), remedy="请检查写入权限。")
-        message = "存储不核对 Content-MD5，传输中损坏的内容也会收下。"
-        remedy = "系统写入后会读回核对，不致漏过；仍建议换用会核对的存储。"
-        return ProbeResult(name="checksum", state="warning", message=message, remedy=remedy)
+        settings = self.bucket_settings()
+        if settings[0].name == "connection":
+            return settings
+        return [*settings, *probe(self, self.config.horizon_days)]
 
     def describe(self) -> dict:
         return {

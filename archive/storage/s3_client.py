@@ -1,5 +1,6 @@
 """How the archive speaks to an S3 server: one boto3 client with bounded waiting, and the bucket of a test."""
 
+import json
 from typing import Any
 
 import boto3
@@ -29,5 +30,15 @@ def make_client(config) -> Any:
 
 
 def create_bucket(config) -> None:
-    """A bucket with Object Lock, for tests and demonstrations. Production code never makes buckets."""
-    make_client(config).create_bucket(Bucket=config.bucket, ObjectLockEnabledForBucket=True)
+    """A bucket with Object Lock in which nobody may bypass it, as docs/stores.md has it; for tests and demonstrations.
+    Production code never makes buckets."""
+    client = make_client(config)
+    client.create_bucket(Bucket=config.bucket, ObjectLockEnabledForBucket=True)
+    rule = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:BypassGovernanceRetention",
+        "Resource": f"arn:aws:s3:::{config.bucket}/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [rule]})
+    client.put_bucket_policy(Bucket=config.bucket, Policy=policy)

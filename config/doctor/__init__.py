@@ -16,7 +16,7 @@ PARTS: list[tuple[str, Look]] = [
     ("python", inside.python), ("settings", inside.configuration), ("database", inside.database),
     ("triggers", inside.trigger_rules), ("roles", inside.roles), ("keys", inside.keys),
     ("object-keys", keys.object_key_parts),
-    ("store", outside.object_stores), ("clock", outside.clock), ("staging", inside.staging),
+    ("store", outside.object_stores), ("staging", inside.staging),
     ("search", inside.search), ("jobs", inside.queue), ("outbox", inside.outbox), ("backup", inside.backup), ("clamd", outside.virus_scan),
     ("fonts", outside.chinese_font), ("pronom", outside.identification), ("typst", outside.typesetting),
     ("verapdf", outside.pdfa_validation),

@@ -1,6 +1,9 @@
 """In production each development default is refused; a correct configuration passes."""
 
+import os
+from dataclasses import replace
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from django.core.files.storage import storages
@@ -8,7 +11,8 @@ from django.core.management import call_command
 from django.test.utils import override_settings
 
 from archive.errors import NotConfigured
-from config import checks
+from archive.storage import ProbeResult, from_environment
+from config import checks, promises
 
 SOUND = {
     "ARCHIVE_ENV": "production",
@@ -31,6 +35,16 @@ def environment(monkeypatch):
     monkeypatch.setenv("ARCHIVE_STORES", "main")
     monkeypatch.setenv("MAIN_S3_BUCKET", "archive")
     monkeypatch.setenv("MAIN_S3_ENDPOINT_URL", "https://s3.example")
+    monkeypatch.setattr(promises, "NAME", f"promises-{uuid4()}.json")  # nobody else's findings
+    tried()
+
+
+def tried(*failed: str, **changed) -> None:
+    """The store of the environment was probed: these promises were broken."""
+    results = [ProbeResult(name="lock", state="ok", message="读回一致。")]
+    results += [ProbeResult(name=name, state="failed", message=f"没有守住 {name}。") for name in failed]
+    (config,) = from_environment(os.environ)
+    promises.remember(replace(config, **changed), results)
 
 
 def ids(**changed) -> list[str]:
@@ -98,10 +112,13 @@ def test_a_store_that_cannot_be_understood_is_an_error_in_development_too(monkey
 
 def test_only_local_stores_and_plain_http_are_warnings_in_production(monkeypatch):
     monkeypatch.setenv("MAIN_S3_ENDPOINT_URL", "http://s3.example")
+    tried()
     assert ids() == ["W005"]
     monkeypatch.setenv("MAIN_S3_ENDPOINT_URL", "http://127.0.0.1:7480")
+    tried()
     assert ids() == []
     monkeypatch.delenv("ARCHIVE_STORES")
+    tried()
     assert ids() == ["W004"]
 
 
@@ -132,3 +149,43 @@ def test_commands_and_server_refuse_to_work_on_unsafe_settings(capsys):
     assert ended.value.code == 3
     assert "SECRET_KEY" in capsys.readouterr().err
     checks.require_sound()  # development
+
+
+def test_production_does_not_start_on_a_store_that_was_never_tried(monkeypatch):
+    monkeypatch.setattr(promises, "NAME", "never.json")
+    assert ids() == ["E015"]
+    assert ids(ARCHIVE_ENV="development", PRODUCTION=False) == []
+
+
+@pytest.mark.parametrize("name", ["S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_ENDPOINT_URL"])
+def test_another_bucket_or_another_key_is_tried_anew(monkeypatch, name):
+    monkeypatch.setenv("MAIN_S3_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("MAIN_S3_ACCESS_KEY_ID", "one")
+    tried()
+    assert ids() == []
+    monkeypatch.setenv(f"MAIN_{name}", "https://other.example")
+    assert ids() == ["E015"]
+
+
+def test_production_does_not_start_on_a_store_that_breaks_a_promise():
+    tried("bypass", "shorten")
+    assert ids() == ["E016", "E016"]
+    with override_settings(**SOUND), pytest.raises(NotConfigured, match="没有守住 bypass"):
+        checks.require_sound()
+    tried()
+    assert ids() == []
+
+
+def test_a_probe_that_did_not_reach_its_store_changes_nothing(monkeypatch):
+    tried("connection")
+    assert ids() == []
+    tried("shorten")
+    tried("connection")
+    assert ids() == ["E016"]
+
+
+def test_a_file_of_promises_that_is_no_json_counts_as_never_tried(settings):
+    promises._file().write_text("half a fi")
+    assert ids() == ["E015"]
+    promises._file().write_text('{"main": 3}')
+    assert ids() == ["E015"]

@@ -4,9 +4,7 @@ import json
 import socket
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from config import doctor, schedule
 from config.doctor import outside
 from config.doctor.part import guarded
 from search.engine import engine
+from tests.contracts.lying_stores import MayBypass
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -196,38 +195,12 @@ def test_verapdf_is_absent_or_must_be_there(settings):
     assert one("verapdf").state == "failed"
 
 
-@contextmanager
-def server_with_clock(ahead: timedelta):
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            self.send_response_only(403)
-            self.send_header("Date", format_datetime(datetime.now(UTC) + ahead, usegmt=True))
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.mark.parametrize(("ahead", "state"), [(0, "ok"), (300, "warning"), (-1200, "failed")])
-def test_the_clock_is_compared_with_that_of_the_object_store(monkeypatch, ahead, state):
-    from archive import stores
-
-    monkeypatch.setenv("ARCHIVE_STORES", "main")
-    monkeypatch.setenv("MAIN_S3_BUCKET", "archive")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with server_with_clock(timedelta(seconds=ahead)) as address:
-        monkeypatch.setenv("MAIN_S3_ENDPOINT_URL", address)
-        stores.forget()
-        (part,) = outside.clock()
-    assert (part.part, part.state) == ("clock:main", state)
-    monkeypatch.setenv("MAIN_S3_ENDPOINT_URL", "http://127.0.0.1:1")
-    stores.forget()
-    assert next(outside.clock()).state == "warning"
+def test_our_keys_may_bypass_locks_in_development_only(stores, settings):
+    stores["local"].__class__ = MayBypass
+    for production, state in ((False, "warning"), (True, "failed")):
+        settings.PRODUCTION = production
+        (part,) = [part for part in outside.object_stores() if part.part == "store:local/bypass"]
+        assert part.state == state and "stores.md" in part.remedy
 
 
 def test_unsafe_production_settings_are_parts_and_doctor_still_runs(settings, capsys):

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from archive.errors import StorageFailed
-from archive.storage import StoreConfig
+from archive.storage import StoreConfig, files
 from archive.storage.local import LocalStore
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -53,7 +53,7 @@ def files_of(store, folder="objects"):
 
 WRITER = """
 import hashlib, io, sys
-from archive.storage import StoreConfig
+from archive.storage import StoreConfig, files
 from archive.storage.local import LocalStore
 store = LocalStore(StoreConfig(name="local", path=sys.argv[1]))
 print("ready", flush=True)
@@ -105,7 +105,7 @@ DYING = """
 import os, signal, sys
 sys.argv, step = sys.argv[:2], int(sys.argv[2])
 import hashlib, io
-from archive.storage import StoreConfig
+from archive.storage import StoreConfig, files
 from archive.storage.local import LocalStore
 store = LocalStore(StoreConfig(name="local", path=sys.argv[1]))
 seen = 0
@@ -342,10 +342,61 @@ def test_the_immutable_flag_keeps_even_root_from_deleting(tmp_path):
     except StorageFailed as failure:
         pytest.skip(f"no immutable flag here: {failure}")
     try:
-        with pytest.raises(PermissionError):
-            (store.objects / f"flagged@{held.version}").unlink()
+        for name in (f"flagged@{held.version}", f"flagged@{held.version}.json"):
+            with pytest.raises(PermissionError):
+                (store.objects / name).unlink()
+            with pytest.raises(PermissionError):
+                (store.objects / name).write_bytes(b"other")
         store.set_legal_hold("flagged", held.version, True)
         store.set_legal_hold("flagged", held.version, False)
     finally:
         store.remove("flagged", held.version)
     assert store.versions("flagged") == []
+
+
+def test_a_flagged_object_is_locked_longer_held_and_read_like_any_other(tmp_path):
+    store = LocalStore(StoreConfig(name="local", path=str(tmp_path / "store"), immutable=True))
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    try:
+        held = put(store, "flagged", lock_until=soon)
+    except StorageFailed as failure:
+        pytest.skip(f"no immutable flag here: {failure}")
+    later = soon + timedelta(seconds=1)
+    assert store.extend_lock("flagged", held.version, later).lock_until == later
+    assert store.open("flagged", held.version).read() == b"content"
+    store.clock = lambda: later + timedelta(seconds=1)
+    store.remove("flagged", held.version)
+    assert files_of(store) == []
+
+
+def test_the_store_says_what_holds_on_this_file_system(tmp_path, monkeypatch):
+    def told(immutable, kind="ext4", config=False):
+        monkeypatch.setattr(files, "abilities", lambda folder: files.Abilities(kind, immutable))
+        store = LocalStore(StoreConfig(name="local", path=str(tmp_path / "store"), immutable=config))
+        return store.describe(), store.medium()
+
+    described, medium = told("allowed", config=True)
+    assert described["immutable"] and medium.state == "warning" and "不可变标志" in medium.message
+    described, medium = told("allowed")
+    assert not described["immutable"] and "没有加" in medium.message
+    for immutable in ("denied", "unsupported"):
+        described, medium = told(immutable)
+        assert not described["immutable"] and medium.state == "warning"
+        described, medium = told(immutable, config=True)  # the settings promise what the system does not keep
+        assert not described["immutable"] and medium.state == "failed" and medium.remedy
+    assert any("关机即丢" in limit for limit in told("unsupported", "tmpfs")[0]["limits"])
+    assert any("文件服务器" in limit for limit in told("unsupported", "nfs4")[0]["limits"])
+
+
+def test_what_is_told_of_this_file_system_is_what_happens_on_it(tmp_path):
+    found = files.abilities(tmp_path)
+    path = tmp_path / "flagged"
+    path.write_bytes(b"content")
+    try:
+        files.set_immutable(path, True)
+        files.set_immutable(path, False)
+        happened = "allowed"
+    except OSError as error:
+        happened = "denied" if error.errno == errno.EPERM else "unsupported"
+    assert found.immutable == happened and found.kind != "未知"
+    assert list(tmp_path.iterdir()) == [path]

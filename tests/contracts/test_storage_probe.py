@@ -1,86 +1,35 @@
-"""A store that breaks one promise fails exactly that line of the probe."""
+"""A store that breaks one promise fails exactly that line of the probe, and an honest one fails none."""
 
 import io
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from archive.errors import StorageFailed
-from archive.storage import StoreConfig, base
+from archive.storage import StoreConfig
 from archive.storage.local import LocalStore
-from archive.storage.probe import FAR_KEY, LOCK_KEY
+from archive.storage.probe import FAR_KEY, FREE_KEY, LOCK_KEY
+from tests.contracts.lying_stores import (
+    BREAKS,
+    CutsOff,
+    IsDown,
+    LivesYesterday,
+    MayBypass,
+    Shortens,
+    WrapsAt2106,
+)
 
-
-class ForgetsLocks(LocalStore):
-    """Takes the date, answers as if it had kept it, and keeps nothing."""
-
-    def put(self, key, stream, *, lock_until, **rest):
-        return super().put(key, stream, lock_until=None, **rest)
-
-
-class DeletesLocked(LocalStore):
-    def remove(self, key, version):
-        honest, self.clock = self.clock, lambda: datetime.max.replace(tzinfo=UTC)
-        super().remove(key, version)
-        self.clock = honest
-
-
-class SaysItDeleted(LocalStore):
-    """Answers every removal with success and keeps the object: its word about removals is worth nothing."""
-
-    def remove(self, key, version):
-        return None
-
-
-class Shortens(LocalStore):
-    def attempt_shorten(self, key, version, until):
-        self._change(key, version, lambda held: {"lock_until": until.isoformat()})
-
-
-class WrapsAt2106(LocalStore):
-    """Keeps dates in 32 bits of seconds, as Ceph 16 does."""
-
-    span = timedelta(seconds=2**32)
-
-    def _described(self, key, version):
-        held = super()._described(key, version)
-        until = held.lock_until
-        return replace(held, lock_until=until - self.span) if until and until.year >= 2106 else held
-
-    def put(self, key, stream, *, lock_until, **rest):
-        held = super().put(key, stream, lock_until=None, **rest)
-        return self.extend_lock(key, held.version, lock_until)
-
-    def extend_lock(self, key, version, until, mode=None):
-        def longer(held):
-            base.refuse_weaker(held, until, mode)
-            return {"lock_until": until.isoformat(), "lock_mode": "GOVERNANCE"}
-
-        self._change(key, version, longer)
-        held = self.head(key, version)
-        if held.lock_until != until:
-            raise StorageFailed(store=self.name, kind="lock", reason="wrapped", version=version)
-        return held
-
-
-class CutsOff(WrapsAt2106):
-    """Shortens every lock to its greatest one in silence."""
-
-    greatest = datetime(2080, 6, 1, tzinfo=UTC)
-
-    def _described(self, key, version):
-        held = LocalStore._described(self, key, version)
-        return replace(held, lock_until=held.lock_until and min(held.lock_until, self.greatest))
-
-
-class IsDown(LocalStore):
-    def versions(self, key):
-        raise StorageFailed(store=self.name, kind="unreachable", reason="down")
+PROMISES = [
+    "clock", "write", "versions", "delete-marker", "remove", "checksum", "lock", "shorten", "delete", "bypass",
+    "far-date",
+]  # fmt: skip
 
 
 def states(store):
     return {result.name: result.state for result in store.probe() if result.name != "medium"}
+
+
+def broken(store):
+    return {name: state for name, state in states(store).items() if state != "ok"}
 
 
 @pytest.fixture
@@ -88,24 +37,33 @@ def config(tmp_path):
     return StoreConfig(name="local", path=str(tmp_path / "store"))
 
 
-HONEST = {"lock": "ok", "delete": "ok", "shorten": "ok", "far-date": "ok"}
+def test_an_honest_store_keeps_every_promise(config):
+    assert states(LocalStore(config)) == dict.fromkeys(PROMISES, "ok")
+
+
+def test_every_promise_has_its_liar():
+    assert {name for name, _ in BREAKS.values()} == {*PROMISES, "connection"}
+
+
+@pytest.mark.parametrize("liar", BREAKS, ids=lambda liar: liar.__name__)
+def test_a_lie_breaks_exactly_its_own_promise(config, liar):
+    name, state = BREAKS[liar]
+    assert broken(liar(config)) == {name: state}
 
 
 @pytest.mark.parametrize(
-    "liar, expected",
-    [
-        (LocalStore, HONEST),
-        (ForgetsLocks, {"lock": "failed", "far-date": "warning"}),
-        (DeletesLocked, HONEST | {"delete": "failed"}),
-        (SaysItDeleted, HONEST | {"delete": "failed"}),
-        (Shortens, HONEST | {"shorten": "failed"}),
-        (WrapsAt2106, HONEST | {"far-date": "warning"}),
-        (CutsOff, HONEST | {"far-date": "warning"}),
-        (IsDown, {"lock": "failed"}),
-    ],
+    "liar", [liar for liar in BREAKS if liar is not Shortens], ids=lambda liar: liar.__name__
 )
-def test_a_broken_promise_is_found(config, liar, expected):
-    assert states(liar(config)) == expected
+def test_it_is_found_out_again_at_every_run(config, liar):
+    liar(config).probe()
+    name, state = BREAKS[liar]
+    assert broken(liar(config)) == {name: state}
+
+
+@pytest.mark.parametrize("liar", BREAKS, ids=lambda liar: liar.__name__)
+def test_every_finding_says_what_is_wrong_and_what_to_do(config, liar):
+    found = [result for result in liar(config).probe() if result.state != "ok"]
+    assert found and all(result.message and result.remedy for result in found)
 
 
 @pytest.mark.parametrize("liar, year", [(WrapsAt2106, "2105"), (CutsOff, "2080")])
@@ -121,10 +79,32 @@ def test_a_store_that_shortened_once_stays_failed(config):
     assert states(LocalStore(config))["lock"] == "failed"
 
 
-def test_every_failure_says_what_to_do(config):
-    for liar in (ForgetsLocks, DeletesLocked, SaysItDeleted, Shortens, IsDown):
-        failures = [result for result in liar(config).probe() if result.state != "ok"]
-        assert failures and all(result.message and result.remedy for result in failures)
+def test_where_the_lock_can_be_bypassed_the_next_probe_makes_a_new_object(config):
+    MayBypass(config).probe()
+    assert LocalStore(config).versions(LOCK_KEY) == []
+    assert states(LocalStore(config)) == dict.fromkeys(PROMISES, "ok")
+
+
+@pytest.mark.parametrize(
+    ("skew", "state"), [(0, "ok"), (240, "ok"), (360, "warning"), (-360, "warning"), (3700, "failed"), (-3700, "failed")]
+)  # fmt: skip
+def test_the_clock_of_the_store_may_be_five_minutes_off(config, monkeypatch, skew, state):
+    monkeypatch.setattr(LivesYesterday, "skew", timedelta(seconds=skew))
+    assert states(LivesYesterday(config))["clock"] == state
+
+
+def test_what_a_probe_tries_without_a_lock_it_takes_away_again(config):
+    store = LocalStore(config)
+    for _ in range(2):
+        store.probe()
+        assert sorted(one.key for one in store.iterate("_probe/")) == [FAR_KEY, LOCK_KEY]
+
+
+def test_what_a_killed_probe_left_is_taken_away_by_the_next(config):
+    store = LocalStore(config)
+    digest = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+    store.put(FREE_KEY, io.BytesIO(b"content"), size=7, sha256=digest, content_type="x/y", lock_until=None)
+    assert states(store) == dict.fromkeys(PROMISES, "ok") and store.versions(FREE_KEY) == []
 
 
 def test_a_probe_object_whose_lock_is_about_to_end_is_made_anew(tmp_path):
@@ -140,8 +120,12 @@ def test_a_foreign_object_under_the_fixed_key_is_left_alone(config):
     foreign = store.put(
         LOCK_KEY, io.BytesIO(b"content"), size=7, sha256=digest, content_type="x/y", lock_until=None
     )
-    assert states(store) == HONEST
+    assert states(store) == dict.fromkeys(PROMISES, "ok")
     assert foreign.version in {one.version for one in store.versions(LOCK_KEY)}
+
+
+def test_a_store_that_is_down_is_one_finding(config):
+    assert [result.name for result in IsDown(config).probe()] == ["connection", "medium"]
 
 
 def test_no_result_name_is_used_twice(config):

@@ -302,7 +302,7 @@ def test_a_plain_bucket_fails_the_probe_and_takes_no_locked_object(s3_config):
     make_client(plain).create_bucket(Bucket=plain.bucket)
     store = S3Store(plain)
     found = {result.name: result.state for result in store.probe()}
-    assert (found["versioning"], found["lock"]) == ("failed", "failed")
+    assert found == {"versioning": "failed", "write": "failed"}
     with refused("unsupported"):
         put(store, "k", lock_until=NEXT_YEAR)
     with refused("unsupported"):  # no versions either: nothing may be kept here

@@ -11,12 +11,13 @@ from archive import determinations, grants, holdings, jobs, keks, privacy, profi
 from archive.errors import WrongInput
 from archive.models import Record
 from archive.terms import SCHEMES
-from config import schedule
+from config import checks, promises, schedule
 from config.commands import ArchiveCommand
 from search.engine import engine
 
 
 class Command(ArchiveCommand):
+    guarded = False  # it tries the stores out first; then unsafe settings are refused as everywhere
     needs_setup = False
     help = "建库、载入保管期限表、角色、业务配置包和全宗；可反复运行。"
 
@@ -38,6 +39,10 @@ class Command(ArchiveCommand):
         )
 
     def run(self, *, fonds: list[str], encrypt: list[str], verbosity: int = 1, **_: object) -> int:
+        if settings.PRODUCTION and promises.untried():
+            for name, _, _ in promises.try_out():
+                self.say(f"已试过存储“{name}”。")
+        checks.require_sound()
         wanted = [parse_fonds(text) for text in fonds]
         profiles.registry()  # a wrong pack is refused before anything is changed
         settings.ARCHIVE_DATA.mkdir(parents=True, exist_ok=True, mode=0o700)
