@@ -22,6 +22,7 @@ from archive.models import (
     DigitalObject,
     Fonds,
     ObjectText,
+    PdfaClaim,
     Record,
     RecordParty,
     Relation,
@@ -52,6 +53,7 @@ class NewObject:
     copies: int = 1
     text: str = ""
     encrypted: bool = False
+    pdfa: str = ""  # the flavour it claims, "2b"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,9 @@ def create(new: NewRecord, *, actor: Actor, store_names: Sequence[str]) -> Recor
     # Everything that costs time (encryption, hashing) comes before the counter's lock.
     description = encrypted(new.description, new.personal)
     parties = [_party(new.id, position, party) for position, party in enumerate(new.parties)]
-    everything = Fonds.objects.values_list("encrypted", flat=True).get(pk=new.fonds.pk)  # as it is decided now
+    everything = Fonds.objects.values_list("encrypted", flat=True).get(
+        pk=new.fonds.pk
+    )  # as it is decided now
     objects = [_object(new.id, position, item, everything) for position, item in enumerate(new.objects)]
     texts = [_text(item) for item in new.objects if item.text]
     copies = [
@@ -173,6 +177,7 @@ def create(new: NewRecord, *, actor: Actor, store_names: Sequence[str]) -> Recor
     record.save(force_insert=True)
     DigitalObject.objects.bulk_create(objects)
     ObjectText.objects.bulk_create(texts)
+    PdfaClaim.objects.bulk_create(PdfaClaim(object_id=i.id, claim=i.pdfa[:4]) for i in new.objects if i.pdfa)
     Copy.objects.bulk_create(copies)
     RecordParty.objects.bulk_create(parties)
     audit.record(

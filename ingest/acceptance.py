@@ -223,7 +223,7 @@ def _objects(examined: Examined, report: bytes) -> tuple[NewObject, ...]:
                 )
             )
     objects += [_original(item) for path, item in sorted(package.files.items()) if path not in seen]
-    for name in ("submission.json", "submission.json.p7s"):
+    for name in ("submission.json", "submission.json.p7s", "submission.json.tsr"):
         tag = package.bag["tags"].get(name)
         if tag:
             objects.append(
@@ -251,6 +251,7 @@ def _original(measured, **declared) -> NewObject:
         format=measured.format or "",
         pages=measured.pages,
         text=measured.text,
+        pdfa=(measured.probe.get("pdfa") or "").lower(),
         **declared,
     )
 

@@ -74,3 +74,36 @@ class ManualConfirmation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.check_id} {self.extent} {self.reference}"
+
+
+class PdfaClaim(models.Model):
+    """PDF/A 声明: what a filed file says of itself, and what the validator said later. It never delays filing."""
+
+    STATES = {"waiting": "待验证", "confirmed": "已验证", "refuted": "验证未通过", "unknown": "不能验证"}
+
+    object = models.OneToOneField(
+        "archive.DigitalObject", models.PROTECT, primary_key=True, related_name="pdfa_claim"
+    )
+    claim = models.CharField(max_length=4)  # "2b"
+    state = models.CharField(max_length=10, default="waiting", choices=list(STATES.items()))
+    flavour = models.CharField(max_length=4, blank=True)  # of the profile that was asked
+    why = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    validated_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "PDF/A 声明"
+        indexes = [
+            models.Index(
+                fields=["attempts", "object"], condition=models.Q(state="waiting"), name="pdfa_to_validate"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"PDF/A-{self.claim} {self.state}"
+
+    @property
+    def words(self) -> str:
+        if self.state == "confirmed":
+            return f"PDF/A-{self.flavour} 已验证"
+        return f"自称 PDF/A-{self.claim}，{self.get_state_display()}"

@@ -90,7 +90,9 @@ class Record(models.Model):
         indexes = [
             models.Index(fields=["due_on", "id"], condition=models.Q(state="archived"), name="record_due"),
             models.Index(
-                fields=["fonds", "due_on", "id"], condition=models.Q(state="archived"), name="record_due_in_fonds"
+                fields=["fonds", "due_on", "id"],
+                condition=models.Q(state="archived"),
+                name="record_due_in_fonds",
             ),
             models.Index(fields=["fonds", "-archived_at", "-id"], name="record_newest"),
             models.Index(fields=["fonds", "year", "stage", "number"], name="record_by_class"),
