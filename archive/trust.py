@@ -82,7 +82,7 @@ def _trust(entry: dict, basis: str, actor: Actor) -> TrustedRoot | None:
 
 
 @transaction.atomic
-def remove(pk: UUID | str, *, reason: str, actor: Actor) -> TrustedRoot:
+def withdraw(pk: UUID | str, *, reason: str, actor: Actor) -> TrustedRoot:
     """Trust it no longer. What was examined before keeps its report. Done already: nothing happens."""
     permissions.require(actor, "trust.manage")
     row = TrustedRoot.objects.select_for_update().filter(pk=pk).first()

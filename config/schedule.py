@@ -11,13 +11,15 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from archive import fixity, key_care, ledgers, readings, renewal, seals, snapshots, spreading
+from archive import fixity, key_care, ledgers, pdfa, readings, renewal, seals, snapshots, spreading, stores
 from archive.jobs import DAILY, HOURLY, Job
+from archive.models import PdfaClaim
 from archive.packages import orders
 from archive.permissions import Actor, system_actor
 from config import promises
 from config.backup import taking
 from ingest import receiving
+from ingest.transports import direct
 from retention import due, holds
 
 log = logging.getLogger("archive.jobs")
@@ -65,6 +67,9 @@ JOBS = [
         function="config.schedule.snapshot_catalogue",
         every=DAILY,
         at=time(4, 40),
+    ),
+    Job(
+        code="pdfa", name="PDF/A 验证", function="config.schedule.validate_pdfa", every=HOURLY, at=time(0, 37)
     ),
     Job(
         code="promises",
@@ -180,6 +185,13 @@ def snapshot_catalogue() -> str:
     return f"{words}；清除旧的 {removed} 份"
 
 
+def validate_pdfa() -> str:
+    told = pdfa.validate(actor=actor())
+    if not told:
+        return "没有待验证的，或没有配置验证程序"
+    return "，".join(f"{PdfaClaim.STATES[state]} {count} 个" for state, count in sorted(told.items()))
+
+
 def probe_stores() -> str:
     """What a start of production is refused for should be known on the day on which it begins."""
     words = []
@@ -193,7 +205,9 @@ def probe_stores() -> str:
 
 
 def sweep_staging() -> str:
-    return f"清理暂存 {receiving.sweep()} 个"
+    """Also what interrupted writes left in the stores, and packages that no browser finished."""
+    words = f"清理暂存 {receiving.sweep()} 个、未完成的直接上传 {direct.sweep()} 个"
+    return f"{words}、存储里中断的写入 {sum(store.sweep() for store in stores.configured().values())} 个"
 
 
 def care_for_keys() -> str:

@@ -79,7 +79,7 @@ def _row(row: TrustedRoot) -> dict:
 @require_POST
 @allowed("trust.manage")
 def remove(request: HttpRequest, pk) -> HttpResponse:
-    row = trust.remove(pk, reason=request.POST.get("reason", ""), actor=actor_of(request))
+    row = trust.withdraw(pk, reason=request.POST.get("reason", ""), actor=actor_of(request))
     messages.success(request, f"不再信任“{row.name}”。已有的检测报告不变；需要的话请重新检测。")
     return redirect("trust:list")
 

@@ -105,9 +105,9 @@ def test_a_file_with_one_bad_certificate_brings_none_in(keeper, root, signer, ke
 def test_what_is_removed_is_trusted_no_longer_and_stays_on_record(keeper, root, fence):
     (row,) = trust.add(root.public_bytes(DER), basis="x", fence=fence, actor=keeper)
     with pytest.raises(WrongInput):
-        trust.remove(row.pk, reason="", actor=keeper)
-    trust.remove(row.pk, reason="密钥泄露", actor=keeper)
-    trust.remove(row.pk, reason="again", actor=keeper)
+        trust.withdraw(row.pk, reason="", actor=keeper)
+    trust.withdraw(row.pk, reason="密钥泄露", actor=keeper)
+    trust.withdraw(row.pk, reason="again", actor=keeper)
     assert trust.roots() == [] and TrustedRoot.objects.get().removed_reason == "密钥泄露"
     trust.add(root.public_bytes(DER), basis="重新启用", fence=fence, actor=keeper)
     assert len(trust.roots()) == 1
