@@ -75,7 +75,10 @@ class ContentSecurityPolicy:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.setdefault("Content-Security-Policy", POLICY)
+        policy = POLICY
+        if origin := getattr(response, "connect_to", ""):  # one page may also speak to the landing bucket
+            policy = POLICY.replace("connect-src 'self'", f"connect-src 'self' {origin}")
+        response.setdefault("Content-Security-Policy", policy)
         response.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
         response.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if getattr(request, "user", None) is not None and not request.path.startswith("/static/"):

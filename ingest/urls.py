@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ingest.views import batches, confirmations, handover, package, sample, upload, worklist
+from ingest.views import batches, confirmations, direct, handover, package, sample, upload, worklist
 
 app_name = "ingest"
 urlpatterns = [

@@ -72,6 +72,23 @@ def key_store(env: Mapping[str, str], data_dir: Path | str | None = None) -> Sto
     return _one(said, KEY_STORE, data, alone=False)
 
 
+LANDING = "archive-direct"
+
+
+def landing(env: Mapping[str, str]) -> tuple[StoreConfig, str] | None:
+    """Where browsers lay large packages, and its address as they reach it ("" = the same): `ARCHIVE_DIRECT_S3_BUCKET` and
+    its fellows, `ARCHIVE_DIRECT_PUBLIC_URL`. None where no bucket is named. Never a bucket of the archive itself."""
+    if not env.get("ARCHIVE_DIRECT_S3_BUCKET", "").strip():
+        return None
+    config = _one(env, LANDING, Path(), alone=False)
+    kept = [*from_environment(env), key_store(env)]
+    if any((one.bucket, one.endpoint_url) == (config.bucket, config.endpoint_url) for one in kept):
+        raise NotConfigured(
+            reason=f"ARCHIVE_DIRECT_S3_BUCKET 不能是存档案的桶“{config.bucket}”，请另建一个不带锁的桶。"
+        )
+    return config, env.get("ARCHIVE_DIRECT_PUBLIC_URL", "").strip()
+
+
 def _one(env: Mapping[str, str], name: str, data: Path, *, alone: bool) -> StoreConfig:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise NotConfigured(reason=f"ARCHIVE_STORES 中的“{name}”只能用字母、数字、连字符和下划线。")

@@ -22,6 +22,7 @@ from archive.permissions import Actor
 from ingest import claims, receiving, states, wording
 from ingest.models import Submission
 from ingest.receiving import Received
+from ingest.transports import direct
 from ingest.views.forms import HandIn
 
 ENVELOPE = 1024 * 1024
@@ -53,7 +54,10 @@ upload.takes_packages = True  # see config/middleware.py
 def _upload(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     if request.method == "GET":
-        return render(request, "ingest/upload.html", _page(actor))
+        response = render(request, "ingest/upload.html", _page(actor))
+        if place := direct.landing():
+            response.connect_to = place.origin  # see config/middleware.py
+        return response
     files = request.FILES.getlist("files")
     if not files:
         raise WrongInput(field="文件", reason="没有选择文件。请选择一个或多个 zip 信息包。")
@@ -61,15 +65,15 @@ def _upload(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         raise WrongInput(field="全宗", reason="请在列表里选择您有权移交的全宗。")
     if request.headers.get("Accept", "").startswith("application/json"):
-        return JsonResponse(_answer(_take(files[0], form.cleaned_data["fonds"], actor), actor))
+        return JsonResponse(answer(_take(files[0], form.cleaned_data["fonds"], actor), actor))
     for file in files:  # without scripts: all in one post, each with its own answer
         try:
-            answer = _answer(_take(file, form.cleaned_data["fonds"], actor), actor)
+            said = answer(_take(file, form.cleaned_data["fonds"], actor), actor)
         except ArchiveError as fault:
             messages.error(request, f"{privacy.mask_text(file.name)}：{fault}")
             continue
-        say = messages.success if answer["tone"] == "progress" else messages.warning
-        say(request, f"{privacy.mask_text(file.name)}：{answer['word']}。{answer['message']}")
+        say = messages.success if said["tone"] == "progress" else messages.warning
+        say(request, f"{privacy.mask_text(file.name)}：{said['word']}。{said['message']}")
     return redirect("ingest:upload")
 
 
@@ -84,7 +88,7 @@ def _take(file: UploadedFile, fonds: str, actor: Actor) -> Received:
         )
 
 
-def _answer(received: Received, actor: Actor) -> dict[str, str]:
+def answer(received: Received, actor: Actor) -> dict[str, str]:
     """What static/js/upload.js says beside the file."""
     row = received.submission
     url = reverse("ingest:submission", args=[row.pk])
@@ -123,6 +127,7 @@ def _page(actor: Actor) -> dict[str, Any]:
     return {
         "form": HandIn(actor=actor),
         "max_bytes": settings.MAX_PACKAGE_BYTES,
+        "direct_from": direct.FROM_BYTES if direct.landing() else 0,
         "breadcrumbs": crumbs,
         **_underway(actor),
     }

@@ -35,6 +35,7 @@
     const body = list.querySelector("tbody");
     const sum = form.querySelector("[data-upload-sum]");
     const limit = Number(form.dataset.maxBytes) || Infinity;
+    const directFrom = Number(form.dataset.directFrom) || 0;
     const queue = [];
     const items = [];
     let running = 0;
@@ -128,8 +129,45 @@
       request.send(data);
     }
 
+    function sendDirect(item) {
+      const bar = make("progress");
+      bar.max = item.file.size;
+      bar.setAttribute("aria-label", `${item.file.name} 的上传进度`);
+      const facts = make("p", "", "");
+      item.place.replaceChildren(bar, facts);
+      item.state = "sending";
+      running += 1;
+      let since = performance.now(), before = 0;
+      const upload = window.archive.direct(form, item.file, {
+        progress(bytes) {
+          bar.value = bytes;
+          const rate = Math.max(bytes - before, 0) / Math.max((performance.now() - since) / 1000, 0.1);
+          const left = rate > 0 ? `，每秒 ${size(Math.round(rate))}，约还需 ${Math.ceil((item.file.size - bytes) / rate)} 秒` : "";
+          facts.textContent = `${size(bytes)} / ${size(item.file.size)}${left}`;
+        },
+        waiting(sentence) { facts.textContent = sentence; since = performance.now(); before = bar.value; },
+        digesting() { bar.removeAttribute("value"); facts.textContent = "已送达，正在核对、接收……"; offer(item); },
+        done(result) { say(item, result.word, result.tone, result.message, result.url); offer(item); finish(item, "done"); },
+        failed(sentence) { fail(item, sentence); finish(item, "failed"); },
+      });
+      const pause = () => { upload.pause(); facts.textContent = "已暂停，可以随时继续；一天之内有效。"; buttons("继续", resume); };
+      const resume = () => { since = performance.now(); before = bar.value; upload.resume(); buttons("暂停", pause); };
+      function buttons(label, action) {
+        offer(item, label, action);
+        const stop = make("button", "button small", "停止");
+        stop.type = "button";
+        stop.addEventListener("click", () => upload.stop());
+        item.tools.append(" ", stop);
+      }
+      buttons("暂停", pause);
+    }
+
     function next() {
-      while (running < AT_ONCE && queue.length) send(queue.shift());
+      while (running < AT_ONCE && queue.length) {
+        const item = queue.shift();
+        if (directFrom && window.archive.direct && item.file.size >= directFrom) sendDirect(item);
+        else send(item);
+      }
     }
 
     function add(files) {

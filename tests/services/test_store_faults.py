@@ -6,7 +6,7 @@ over, the work is done by nothing but asking again, and equals work that was nev
 
 import hashlib
 import io
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -33,7 +33,8 @@ HARMLESS = {"slow", "narrow"}
 """Only late: everything is done, and right."""
 OF_BODIES = {"trickle": "versionId", "cut": "versionId", "hang-inside": "versionId", "flip-read": "versionId"}
 """Faults of an answer's body, met where objects are read: their address names a version."""
-QUICK = {"connect_timeout": 1, "read_timeout": 1, "attempts": 2}
+WAITED_FOR = {"hang", "hang-inside", "trickle"}
+"""Ended by our own patience alone: a second here, a minute by default."""
 
 
 @pytest.fixture
@@ -46,14 +47,23 @@ def site(s3_config, monkeypatch):
         monkeypatch.setenv("MAIN_S3_ENDPOINT_URL", proxy.url)
         stores.forget()
         store = stores.configured()["main"]
-        store.config = replace(store.config, **QUICK)
+        store.config = replace(store.config, attempts=2)
         engine().ensure()
         yield proxy, store, S3Store(replace(s3_config, name="main"))
         stores.forget()
 
 
-def meeting(proxy, name: str):
-    return proxy.fault(name, path=OF_BODIES.get(name, ""))
+@contextmanager
+def meeting(proxy, name: str, **where):
+    """The fault, met with little patience where nothing else would end it."""
+    store = stores.configured()["main"]
+    usual = store.config
+    if name in WAITED_FOR:
+        store.config, store._client = replace(usual, read_timeout=1), None
+    with proxy.fault(name, **({"path": OF_BODIES.get(name, "")} | where)):
+        yield
+    if name in WAITED_FOR:
+        store.config, store._client = usual, None
 
 
 def is_a_sentence(words: str) -> bool:
@@ -225,7 +235,7 @@ def test_a_destruction_that_has_begun_meets(site, name):
     house = House(stores.configured())
     (record,) = house.due()
     register = house.executing([record])
-    with proxy.fault(name, methods={"DELETE"}, times=2), suppress(ArchiveError):
+    with meeting(proxy, name, methods={"DELETE"}, times=2), suppress(ArchiveError):
         execution.work(actor=SYSTEM)
     row = register.rows.get()
     record.refresh_from_db()
