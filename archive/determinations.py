@@ -11,17 +11,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
-from archive import audit, periods, permissions
+from archive import audit, changes, periods, permissions
 from archive.errors import WrongInput
 from archive.models import Determination, RetentionClass
 from archive.permissions import Actor
 from archive.terms import RETENTIONS
 
 SCHEDULE_FILE = Path(__file__).parent / "data" / "retention_schedule.csv"
+CONFIRMED = "periods"
+"""Announced with the key of a confirmation, as a UUID: `correction` follows it."""
 FILE_TERMS = {"会计档案办法": "会计", "UNKNOWN": ""}
 
 
@@ -176,7 +179,8 @@ def determine(
 
 @transaction.atomic
 def confirm(key: str, *, basis: str, actor: Actor) -> Determination:
-    """State that the known period of a class or item was checked against the original annex."""
+    """State that the known period of a class or item was checked against the original annex. What was filed under
+    another period meanwhile is corrected by `correction`, which says beforehand how many that are."""
     permissions.require(actor, "determination.confirm")
     basis = basis.strip()
     if not basis:
@@ -184,7 +188,9 @@ def confirm(key: str, *, basis: str, actor: Actor) -> Determination:
     period = period_of(key, timezone.localdate()).retention
     if not period:
         raise WrongInput(field="类项", reason=f"{key} 还没有期限可以确认，请先判定。")
-    return _write(key, "confirmed", period, basis, actor)
+    row = _write(key, "confirmed", period, basis, actor)
+    changes.announce(CONFIRMED, UUID(int=row.pk))
+    return row
 
 
 def _write(key: str, kind: str, period: str, basis: str, actor: Actor) -> Determination:

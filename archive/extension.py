@@ -35,6 +35,14 @@ def extend(record_id: UUID, period: str, *, basis: str, decided_on: date, actor:
         )
     if reason := periods.extension_fault(record.formed_on, record.retention, period, decided_on):
         raise WrongInput(field=f"{record.reference_code} 的保管期限", reason=f"{reason}。")
+    write(record, period, "record.extended", basis=basis, decided_on=decided_on, actor=actor)
+    return record
+
+
+def write(
+    record: Record, period: str, action: str, *, basis: str, decided_on: date, actor: Actor, **said: str
+) -> None:
+    """Another period of a locked record, final from now on, with its trace; `correction` writes it too."""
     old, old_due_on = record.retention, record.due_on
     record.retention = period
     record.due_on = periods.due_on(record.formed_on, period)
@@ -43,7 +51,7 @@ def extend(record_id: UUID, period: str, *, basis: str, decided_on: date, actor:
     record.save(update_fields=["retention", "due_on", "provisional", "revision"])
     audit.record(
         actor=actor,
-        action="record.extended",
+        action=action,
         kind="record",
         subject=record.pk,
         name=record.reference_code,
@@ -54,6 +62,7 @@ def extend(record_id: UUID, period: str, *, basis: str, decided_on: date, actor:
             "due_on": _due(record.due_on),
             "basis": basis,
             "decided_on": decided_on.isoformat(),
+            **said,
         },
     )
     changes.announce("search", record.pk)

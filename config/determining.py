@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count
 
-from archive import determinations, profiles
+from archive import correction, determinations, profiles
 from archive.errors import WrongInput
 from archive.models import Determination, RetentionClass
 from archive.permissions import Actor
@@ -31,6 +31,12 @@ def confirm(key: str, *, basis: str, actor: Actor) -> int:
     classes_of(key)
     determinations.confirm(key, basis=basis, actor=actor)
     return settling.examine_waiting(actor=actor)
+
+
+def corrections(key: str) -> list[tuple[str, bool, int]]:
+    """What confirming the key as it is decided now would correct: (period now, provisional, how many records)."""
+    rows = correction.affected(key).order_by().values_list("retention", "provisional")
+    return sorted((period, provisional, count) for period, provisional, count in rows.annotate(Count("pk")))
 
 
 def classes_of(key: str) -> tuple[str, ...]:

@@ -126,6 +126,7 @@ def one(request: HttpRequest) -> HttpResponse:
         "minimum": f"期限表规定的最低期限是{period_word(least)}，不能判定得更短。" if least else "",
         "history": _history(key.key),
         "facts": _facts(key),
+        "corrections": _corrections(key),
         "may_set": actor.may("determination.set"),
         "may_confirm": actor.may("determination.confirm") and bool(key.period) and not key.confirmed,
         "breadcrumbs": [
@@ -145,6 +146,20 @@ def _settle(key: Key, form: forms.Form, confirming: bool, actor: Actor) -> int:
         return determining.confirm(key.key, basis=asked["basis"], actor=actor)
     return determining.determine(
         key.key, asked["period"], basis=asked["basis"], provisional=asked["provisional"], actor=actor
+    )
+
+
+def _corrections(key: Key) -> str:
+    """What a confirmation does to records that are here already; "" = to none."""
+    parts = [
+        f"{count:,} 件{'暂' if provisional else ''}按 {period_word(now)} 归档的"
+        + ("转为正式期限" if now == key.period else f"更正为 {period_word(key.period)}")
+        for now, provisional, count in determining.corrections(key.key)
+    ]
+    return (
+        f"确认之后，{'，'.join(parts)}；可鉴定日期和存储锁定随之更改，档号不变，每件留下记录。"
+        if parts
+        else ""
     )
 
 

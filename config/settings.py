@@ -221,6 +221,7 @@ CHANGE_TOPICS = {
     "holds": "retention.holds.follow",
     "register-holds": "retention.registers.follow_holds",
     "locks": "archive.extension.follow",
+    "periods": "archive.correction.follow",
     "manifest": "archive.editions.follow",
     "stores": "archive.spreading.follow",
 }

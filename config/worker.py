@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from archive import changes, extension, keeping, spreading
+from archive import changes, correction, extension, keeping, spreading
 from archive.errors import ArchiveError
 from archive.inspection.fence import Fence
 from archive.permissions import Actor
@@ -28,6 +28,7 @@ FOLLOWERS: list[Callable[[Actor], int]] = [
     lambda actor: registers.drain(actor=actor),
     lambda actor: register_papers.print_waiting(actor=actor),
     lambda actor: appraisal.resume(actor=actor),
+    lambda actor: correction.spread(actor=actor),
     lambda actor: extension.drain(),
     lambda actor: keeping.drain(actor=actor),
     lambda actor: spreading.spread(),

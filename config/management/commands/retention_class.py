@@ -20,10 +20,11 @@ class Command(ArchiveCommand):
             return self.show()
         if not key:
             self.stop(2, "请给出类项（如 1-2、2-?）或事项（item:<source>/<item>）。")
-        actor = self.actor()
+        actor, corrected = self.actor(), 0
         if action == "set":
             count = determining.determine(key, period, basis=basis, provisional=provisional, actor=actor)
         else:
+            corrected = sum(count for *_, count in determining.corrections(key))
             count = determining.confirm(key, basis=basis, actor=actor)
         row = Determination.objects.filter(key=key).order_by("-id")[0]
         answer = {"key": key, "kind": row.kind, "period": row.period, "basis": row.basis, "released": count}
@@ -32,6 +33,7 @@ class Command(ArchiveCommand):
         else:
             self.stdout.write(
                 f"{key}：{row.get_kind_display()} {row.period}。{count} 个待处理的信息包将重新判定。"
+                + (f"{corrected} 件已归档的随之更正保管期限。" if corrected else "")
             )
         return 0
 
