@@ -11,6 +11,7 @@ from . import (  # noqa: F401 - registered by being imported
     integrity,
     manual,
     safety,
+    sheets,
     text_layer,
     usability,
 )

@@ -3,6 +3,7 @@
 import os
 import warnings
 
+from . import sheets
 from .report import Report
 
 MOST_PIXELS = 200_000_000
@@ -45,11 +46,16 @@ def _load(report: Report, image) -> None:
     if frames > MOST_FRAMES:
         report.say("too-many-pages", frames)
         return
-    for number in range(frames):
-        image.seek(number)
-        image.load()
+    sheets.of_image(report, _frames(image, frames))
     # Layers of a Photoshop file and frames of an animation are one page.
     report.pages = frames if image.format == "TIFF" else 1
+
+
+def _frames(image, count: int):
+    for number in range(count):
+        image.seek(number)
+        image.load()
+        yield image
 
 
 def _number(value: object) -> float | None:

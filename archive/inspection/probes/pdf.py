@@ -10,7 +10,7 @@ import re
 import pikepdf
 from lxml import etree
 
-from . import pdf_contents
+from . import pdf_contents, sheets
 from .report import TEXT_LIMIT, Report
 
 MOST_PAGES = 20_000
@@ -70,6 +70,7 @@ def _structure(report: Report, document: pikepdf.Pdf, path: str, extract_to: str
         report.say("encrypted-owner")
     report.pdfa = _pdfa_claim(document)
     pdf_contents.walk(report, document, extract_to)
+    sheets.of_pdf(report, document)
     warnings: list[str] = []
     try:
         warnings += [str(item) for item in document.check_pdf_syntax()]
