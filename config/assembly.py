@@ -8,7 +8,7 @@ from archive import audit, permissions, triggers
 from archive.pages import audit as audit_pages
 from archive.pages import people as people_pages
 from archive.pages import trust as trust_pages
-from config import backup
+from config import backup, copies
 from config import places as config_places
 from ingest import permissions as ingest_permissions
 from ingest import places as ingest_places
@@ -33,7 +33,7 @@ NAVIGATION: list[tuple[str, str, str, str]] = [
     *audit_pages.PLACES,
 ]
 """(group, label, name of the address, action that opens it; "" = whoever is signed in). Groups keep this order."""
-TODOS = [search_places.todos, ingest_places.todos, retention_places.todos]
+TODOS = [search_places.todos, ingest_places.todos, retention_places.todos, copies.todos]
 """Each tells what waits for an actor: list of {label, count, url, oldest, hint} (config/navigation.py)."""
 
 

@@ -8,11 +8,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from archive import records
+from archive import permissions, records
 from archive.http import actor_of
 from archive.models import Block, Copy, Record
 from archive.permissions import Actor
-from config import navigation, record_fate, record_page
+from config import copies, navigation, record_fate, record_page
 from config.export_pages import Why
 from ingest import reading as ingest_reading
 from search import reading
@@ -125,7 +125,8 @@ def record(request: HttpRequest, pk: UUID) -> HttpResponse:
         reading.note(actor, "evidence.viewed", found, purpose=purpose, same="record")
         context["examination"] = ingest_reading.findings_of(found.pk, actor)
     elif tab == "copies":
-        context["copies"] = record_page.copies(files)
+        context["copies"] = copies.of_record(found, files, actor)
+        context["may_check"] = found.state == "archived" and permissions.check(actor, "fixity.run", found)
     elif tab == "history":
         context["events"] = record_page.history(found, actor)
     elif tab == "readings":

@@ -11,8 +11,8 @@ from typing import Any
 from django.db.models import Q
 from django.urls import reverse
 
-from archive import audit, determinations, periods, permissions, privacy, renditions, states, terms, unseen
-from archive.models import Copy, DigitalObject, Event, Record, Relation
+from archive import audit, determinations, periods, permissions, privacy, renditions, terms, unseen
+from archive.models import DigitalObject, Event, Record, Relation
 from archive.packages.content import GONE
 from archive.permissions import Actor
 from archive.templatetags.archive_words import day, moment
@@ -20,12 +20,11 @@ from config import record_fate
 from ingest import reading as ingest_reading
 from search import reading
 
-COPY_TONES = {
-    "pending": "progress", "stored": "success", "failed": "danger", "damaged": "danger", "removed": "gone",
-}  # fmt: skip
 EVENT_TONES = {
     "record.filed": "success", "record.kept": "success", "record.related": "warning", "copy.failed": "danger",
-    "copy.damaged": "danger", "copy.recovered": "success", "submission.returned": "danger",
+    "copy.damaged": "danger", "copy.recovered": "success", "copy.restore_ordered": "progress",
+    "copy.restored": "success", "copy.relocked": "success", "object.loss_stated": "warning",
+    "object.loss_confirmed": "danger", "submission.returned": "danger",
     "submission.waiting": "waiting",
 }  # fmt: skip
 MOST_LINES, MOST_EVENTS = 100, 300
@@ -316,35 +315,6 @@ def first_readable(record: Record, files: list[DigitalObject]) -> str:
     readable = next((item for item in originals if renditions.kind_of(item)), None)
     chosen = readable or (originals[0] if originals else None)
     return reverse("reading:read", args=[record.pk, chosen.pk]) if chosen else ""
-
-
-def copies(files: list[DigitalObject]) -> list[dict]:
-    return [
-        {
-            "file": item.path.rpartition("/")[2],
-            "role": item.get_role_display(),
-            "sha256": item.sha256,
-            "rows": [_copy(copy) for copy in sorted(item.copies.all(), key=lambda one: one.store)],
-        }
-        for item in files
-    ]
-
-
-def _copy(copy: Copy) -> dict:
-    lock = ""
-    if copy.lock_until:
-        lock = f"至 {day(copy.lock_until)}"
-    elif copy.state == "stored":
-        lock = "没有日期锁定"
-    return {
-        "store": copy.store,
-        "state": (copy.state, states.COPY_STATES[copy.state], COPY_TONES[copy.state]),
-        "lock": lock,
-        "mode": copy.lock_mode,
-        "checked_at": copy.checked_at,
-        "cipher": copy.object.encrypted,
-        "fault": copy.fault,
-    }
 
 
 # --- what happened ----------------------------------------------------------------------------------------------------

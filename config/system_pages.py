@@ -7,18 +7,18 @@ from django.contrib import messages
 from django.db.models import Count, Min
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from archive import changes, jobs, permissions, seals
 from archive.fixity import ROUND_DAYS
 from archive.http import COUNT_TO, actor_of, allowed
-from archive.models import Change, Copy, Damage, FixityRun, Record
+from archive.models import Change, Copy, FixityRun, Fonds
 from archive.permissions import Actor
 from archive.states import COPY_STATES
 from archive.templatetags.archive_words import amount, moment
-from config import doctor, schedule
+from config import copies, doctor, schedule
 from ingest.models import Submission
 from ingest.views.upload import stalled
 
@@ -27,7 +27,7 @@ WORDS = {"ok": "正常", "warning": "提醒", "failed": "失败", "absent": "没
 PARTS = {
     "python": "Python", "settings": "设置", "database": "数据库", "triggers": "只增触发器", "roles": "数据库角色",
     "keys": "密钥", "object-keys": "数据密钥", "store": "对象存储", "staging": "暂存区", "search": "检索", "jobs": "任务队列",
-    "outbox": "变更消息", "clamd": "病毒扫描", "fonts": "中文字体", "pronom": "格式识别", "typst": "排版",
+    "outbox": "变更消息", "backup": "备份", "clamd": "病毒扫描", "fonts": "中文字体", "pronom": "格式识别", "typst": "排版",
     "verapdf": "PDF/A 验证",
 }  # fmt: skip
 TOPICS = {"search": "等待进入检索", seals.EVENT: "等待封存的事件", seals.ACCESS: "等待封存的利用记录"}
@@ -117,6 +117,13 @@ def _jobs() -> list[dict[str, Any]]:
 
 
 class Check(forms.Form):
+    fonds = forms.ModelChoiceField(
+        label="全宗",
+        queryset=Fonds.objects.order_by("code"),
+        required=False,
+        empty_label="所有全宗，最久没有核验的",
+        help_text="选一个全宗，就核验它的全部副本。",
+    )
     limit = forms.IntegerField(
         label="核验多少个副本",
         min_value=1,
@@ -135,24 +142,29 @@ def fixity(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         permissions.require(actor, "fixity.run")
         if form.is_valid():
-            limit = form.cleaned_data["limit"]
-            jobs.enqueue(
-                "config.on_demand.check_fixity", str(limit), actor.id, name=f"固化核验 {limit} 个副本"
-            )
-            messages.success(request, f"已排队核验 {amount(limit)} 个副本；可以离开，结果会出现在下面。")
+            _enqueue(request, actor, form.cleaned_data["limit"], form.cleaned_data["fonds"])
             return redirect("system:fixity")
-    damaged = _damaged(actor)
     context = {
         "form": form,
         "may_run": actor.may("fixity.run"),
         "runs": [_run(run) for run in FixityRun.objects.order_by("-started_at")[:15]],
-        "damaged": [_damage(copy, actor) for copy in damaged[:50]],
-        "damaged_count": len(damaged.values("pk")[:COUNT_TO]),
+        "damaged_count": len(copies.damaged(actor).values("pk")[:COUNT_TO]),
         "facts": _checked(),
-        "may_open": actor.may("record.read"),
         "breadcrumbs": [{"label": "保管"}, {"label": "固化核验"}],
     }
     return render(request, "system/fixity.html", context, status=422 if form.errors else 200)
+
+
+def _enqueue(request: HttpRequest, actor: Actor, limit: int, fonds: Fonds | None) -> None:
+    if fonds:
+        if not actor.reaches("fixity.run", fonds.code):
+            raise permissions.NotAllowed(reason=f"全宗 {fonds.code} 不在您“执行固化核验”的范围内。")
+        jobs.enqueue("config.on_demand.check_fonds", fonds.pk, actor.id, name=f"固化核验全宗 {fonds.code}")
+        what = f"全宗 {fonds.code} 的全部副本"
+    else:
+        jobs.enqueue("config.on_demand.check_fixity", str(limit), actor.id, name=f"固化核验 {limit} 个副本")
+        what = f"{amount(limit)} 个副本"
+    messages.success(request, f"已排队核验 {what}；可以离开，结果会出现在下面。")
 
 
 def _checked() -> list[dict[str, Any]]:
@@ -180,34 +192,12 @@ def _run(run: FixityRun) -> dict[str, Any]:
 
 def _extent(code: str) -> str:
     kind, _, value = code.partition(":")
-    names = {"all": "全部", "limit": f"最久未核验的 {value} 个", "record": "一件档案", "locks": "续锁时发现"}
+    names = {"all": "全部", "restore": "恢复备份之后", "limit": f"最久未核验的 {value} 个", "record": "一件档案", "fonds": f"全宗 {value}", "locks": "续锁时发现"}
     return names.get(kind, code)
 
 
-def _damaged(actor: Actor):
-    """All of them for those who keep the machines; else inside the reading scope."""
-    rows = Copy.objects.filter(state="damaged")
-    if actor.roles.isdisjoint({"sysadmin", "auditor"}):
-        rows = rows.filter(object__record__in=Record.objects.visible_to(actor.scope("record.read")))
-    return (
-        rows.select_related("object__record__fonds").prefetch_related("damages").order_by("checked_at", "id")
-    )
-
-
-def _damage(copy: Copy, actor: Actor) -> dict[str, Any]:
-    """By code and number alone for whoever may not read: a file's name tells of whom it is."""
-    named = actor.scope("record.read").admits(copy.object.record.facts)
-    last = max(copy.damages.all(), key=lambda damage: damage.pk, default=None)
-    return {
-        "code": copy.object.record.reference_code,
-        "url": reverse("record", args=[copy.object.record_id]),
-        "file": copy.object.path if named else f"第 {copy.object.position + 1} 个文件",
-        "store": copy.store,
-        "fault": Damage.FAULTS.get(last.fault, last.fault) if last else copy.fault,
-        "detail": last.detail if last else "",
-        "found_at": last.found_at if last else copy.checked_at,
-    }
-
-
 app_name = "system"
-urlpatterns = [path("state/", state, name="state"), path("fixity/", fixity, name="fixity")]
+urlpatterns = [
+    path("state/", state, name="state"),
+    path("fixity/", fixity, name="fixity"),
+]

@@ -20,6 +20,7 @@ urlpatterns = [
     path("retention/holds/search/", hold_pages.of_search, name="hold_search"),
     path("retention/", include("retention.urls")),
     path("periods/", include("config.period_pages")),
+    path("copies/", include("config.copy_pages")),
     path("locks/", include("config.lock_pages")),
     path("encryption/", include("config.encryption_pages")),
     path("system/", include("config.system_pages")),

@@ -62,6 +62,13 @@ DOORS = {
     "ingest:withdraw_confirmation": (POST, "confirmation.give"),
     "ingest:samples": (GET, "submission.sample"),
     "ingest:sample": (BOTH, "submission.sample"),
+    "copies:damaged": (GET, "fixity.read"),
+    "copies:owed": (GET, "fixity.read"),
+    "copies:order": (BOTH, "copy.restore"),
+    "copies:loss": (BOTH, "copy.lost"),
+    "copies:check": (POST, "fixity.run"),
+    "copies:fonds_list": (GET, "fonds.stores"),
+    "copies:fonds_stores": (BOTH, "fonds.stores"),
     "periods:list": (GET, "determination.read"),
     "periods:one": (BOTH, "determination.read"),
     "system:state": (GET, "system.read"),
@@ -131,7 +138,19 @@ DOORS = {
 
 POSTED = {"periods:one": "determination.set", "system:fixity": "fixity.run"}
 """Doors through which more is needed to post than to look. (A form without content may be refused before.)"""
-NOTHING_THERE = ("retention:", "exports:", "people:", "locks:", "encryption:", "periods:one", "ingest:report", "ingest:original")
+NOTHING_THERE = (
+    "retention:",
+    "copies:order",
+    "copies:loss",
+    "copies:fonds_stores",
+    "exports:",
+    "people:",
+    "locks:",
+    "encryption:",
+    "periods:one",
+    "ingest:report",
+    "ingest:original",
+)
 """Doors behind which there is nothing in these tests: open, but not found."""
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE")
 

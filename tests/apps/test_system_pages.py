@@ -45,17 +45,24 @@ def test_the_examination_tells_every_part_with_word_and_remedy(stores):
     assert "体检结果" in html and "对象存储" in html and "病毒扫描" in html
 
 
-def test_the_machine_keeper_sees_damage_by_code_alone(stores):
-    copy = damaged(stores, title="张三增员")
-    html = text(reader("sysadmin").get(FIXITY))
-    assert copy.object.record.reference_code in html and "内容改变" in html and "张三" not in html
+def test_damage_is_counted_and_leads_to_the_page_where_it_is_repaired(stores):
+    assert "没有已知的受损副本" in text(reader("archivist").get(FIXITY))
+    damaged(stores)
+    html = text(reader("archivist").get(FIXITY))
+    assert "有 1 个副本受损" in html and "/copies/" in html
+    assert "没有已知的受损副本" in text(reader("archivist", fonds=filed.a_fonds("L010")).get(FIXITY))
 
 
-def test_an_archivist_sees_damage_in_his_scope_only(stores):
-    copy = damaged(stores)
-    elsewhere = reader("archivist", fonds=filed.a_fonds("L010"))
-    assert copy.object.record.reference_code in text(reader("archivist").get(FIXITY))
-    assert copy.object.record.reference_code not in text(elsewhere.get(FIXITY))
+def test_a_whole_fonds_may_be_checked_by_whoever_may_check_there(stores):
+    filed.a_record(stores)
+    client, elsewhere = reader("archivist"), filed.a_fonds("L010")
+    response = client.post(FIXITY, {"limit": "5", "fonds": str(filed.a_fonds().pk)}, follow=True)
+    assert "全宗 D019 的全部副本" in text(response)
+    task = OrmQ.objects.get().task
+    assert task["func"] == "config.on_demand.check_fonds"
+    assert on_demand.check_fonds(*task["args"]).startswith("核验 3 个副本")
+    assert "全宗 D019" in text(client.get(FIXITY))
+    assert client.post(FIXITY, {"limit": "5", "fonds": str(elsewhere.pk)}).status_code == 403
 
 
 def test_a_check_on_demand_is_queued_with_ids_only_and_runs_in_the_askers_name(stores):
