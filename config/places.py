@@ -9,5 +9,6 @@ PLACES: list[tuple[str, str, str, str]] = [
     ("保管", "加密存放", "encryption:list", "encryption.read"),
     ("管理", "全宗的存储", "copies:fonds_list", "fonds.stores"),
     ("管理", "系统状态", "system:state", "system.read"),
+    ("管理", "存储", "system:storage", "system.read"),
 ]
 """(group, label, name of the address, action that opens it)"""

@@ -18,7 +18,7 @@ from archive.models import Change, Copy, FixityRun, Fonds
 from archive.permissions import Actor
 from archive.states import COPY_STATES
 from archive.templatetags.archive_words import amount, moment
-from config import copies, doctor, schedule
+from config import copies, doctor, schedule, storage_pages
 from ingest.models import Submission
 from ingest.views.upload import stalled
 
@@ -200,4 +200,5 @@ app_name = "system"
 urlpatterns = [
     path("state/", state, name="state"),
     path("fixity/", fixity, name="fixity"),
+    path("storage/", storage_pages.page, name="storage"),
 ]
