@@ -4,8 +4,12 @@ The answer is one value: all findings (passed ones too), the case read through i
 verdict: `failed` beats `waiting` beats `accepted`. `acceptance` turns it into states.
 """
 
+import os
+import threading
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +22,8 @@ from archive.inspection import Finding, Package, integrity, repair
 from archive.inspection import checks as inspection_checks
 from archive.inspection.clamd import Clamd
 from archive.inspection.codes import identity_numbers
+from archive.inspection.examine import VERAPDF_BATCH, batched, prepare
 from archive.inspection.examine import examine_all as inspect
-from archive.inspection.examine import prepare
 from archive.inspection.fence import Fence
 from archive.inspection.verapdf import VeraPdf
 from archive.models import DigitalObject, Fonds, RecordParty, SourceSystem
@@ -342,17 +346,38 @@ def report_of(submission: Submission, examined: Examined) -> dict:
 
 
 def judge(
-    paths: Iterable[Path], fence: Fence, *, all_findings: bool = False, trusted: list[str] | None = None
+    paths: Iterable[Path], *, all_findings: bool = False, trusted: list[str] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """`manage.py examine`: the same checks on packages or plain files; nothing is stored, no row is read.
-    `trusted`: roots for signatures (Base64 of DER)."""
-    return inspect(
-        paths,
-        fence,
-        clamd=scanner(),
-        verapdf=validator(),
-        today=timezone.localdate(),
-        load=load_profile,
-        all_findings=all_findings,
-        facts={"trusted": trusted or []},
-    )
+    """`manage.py examine`: the same checks on packages or plain files, in order; nothing is stored, no row is read.
+    `trusted`: roots for signatures (Base64 of DER). Every core has a fence of its own."""
+    options = {
+        "clamd": scanner(),
+        "verapdf": validator(),
+        "today": timezone.localdate(),
+        "load": load_profile,
+        "all_findings": all_findings,
+        "facts": {"trusted": trusted or []},
+    }
+    cores = len(os.sched_getaffinity(0))
+    own = threading.local()
+    fences: list[Fence] = []
+
+    def judged(batch: list[Path]) -> list[dict[str, Any]]:
+        if not hasattr(own, "fence"):
+            own.fence = Fence()
+            fences.append(own.fence)
+        return list(inspect(batch, own.fence, **options))
+
+    flying: deque[Future] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        try:
+            for batch in batched(paths, VERAPDF_BATCH if options["verapdf"] else 1):
+                flying.append(pool.submit(judged, batch))
+                while len(flying) > 2 * cores:
+                    yield from flying.popleft().result()
+            while flying:
+                yield from flying.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            for fence in fences:
+                fence.close()

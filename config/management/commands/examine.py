@@ -26,20 +26,18 @@ class Command(ArchiveCommand):
 
     def run(self, *, paths: list[str], all_findings: bool, trust: list[str], **_: object) -> int:
         clean = True
-        with Fence() as fence:
-            trusted = self.trusted(trust, fence)
-            targets = self.targets(paths)
-            for answer in examination.judge(targets, fence, all_findings=all_findings, trusted=trusted):
-                clean &= answer["verdict"] != "reject"
-                if self.json:
-                    self.line(answer)
-                    continue
-                self.stdout.write(f"{WORDS[answer['verdict']]}  {answer['puid'] or '—'}  {answer['path']}")
-                for finding in answer["findings"]:
-                    self.stdout.write(f"      {finding['check']} [{finding['verdict']}] {finding['message']}")
+        trusted = self.trusted(trust)
+        for answer in examination.judge(self.targets(paths), all_findings=all_findings, trusted=trusted):
+            clean &= answer["verdict"] != "reject"
+            if self.json:
+                self.line(answer)
+                continue
+            self.stdout.write(f"{WORDS[answer['verdict']]}  {answer['puid'] or '—'}  {answer['path']}")
+            for finding in answer["findings"]:
+                self.stdout.write(f"      {finding['check']} [{finding['verdict']}] {finding['message']}")
         return 0 if clean else 1
 
-    def trusted(self, files: list[str], fence: Fence) -> list[str]:
+    def trusted(self, files: list[str]) -> list[str]:
         """The site's trust store, where there is a database to ask, and the files named for this run."""
         try:
             roots = trust.roots()
@@ -48,7 +46,8 @@ class Command(ArchiveCommand):
         for name in files:
             if not Path(name).is_file():
                 raise NotFound(what=f"证书文件 {name}")
-            roots += [entry["der"] for entry in trust.read(Path(name).read_bytes(), fence)]
+            with Fence() as fence:
+                roots += [entry["der"] for entry in trust.read(Path(name).read_bytes(), fence)]
         return roots
 
     def targets(self, paths: list[str]):
