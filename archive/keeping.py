@@ -107,6 +107,7 @@ def _book(record: Record, done: list, faults: list, *, actor: Actor) -> bool:
                 stored_bytes=size,
                 lock_until=stored.lock_until,
                 lock_mode=stored.lock_mode or "",
+                renew_on=stores.renew_on(record, stored.lock_until, today=timezone.localdate(now)),
                 written_at=now,
                 checked_at=now,
                 fault="",

@@ -114,8 +114,6 @@ OWN = {
     "fondsfile/": True,
     "seals/": True,
     "ledger/": True,
-    "stubs/": True,
-    "fonds/": True,
     "fixity/": False,
     "catalogue/": False,
 }

@@ -101,8 +101,15 @@ def test_copies_without_a_lock_because_their_period_was_over_stay_without_and_ar
     assert not renewal.due(timezone.localdate() + timedelta(days=40_000)).exists()
 
 
+def test_keeping_says_when_a_lock_is_to_be_renewed_so_that_no_new_copy_is_looked_at(stores):
+    a_record(stores)
+    a_record(stores, retention="10", formed_on=date(2008, 5, 4))
+    assert Copy.objects.exists() and not renewal.due(timezone.localdate()).exists()
+
+
 def test_what_was_looked_at_once_is_not_looked_at_again_before_its_day(stores, actor, monkeypatch):
     record = a_record(stores)
+    Copy.objects.update(renew_on=date.min)  # as a writer leaves it who knows nothing of renewal
     asked = calls(stores["local"], monkeypatch)
     first = renewal.renew(actor=actor)
     assert first.copies == 0 and asked == []
@@ -145,7 +152,7 @@ def test_records_on_their_way_out_are_left_alone(stores, actor, monkeypatch):
 
 def test_a_removed_copy_is_looked_at_once_and_never_again(stores, actor):
     record = a_record(stores)
-    Copy.objects.update(state="removed")
+    Copy.objects.update(state="removed", renew_on=date.min)
     renewal.renew(actor=actor)
     assert {copy.renew_on for copy in copies(record)} == {None}
 
