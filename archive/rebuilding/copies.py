@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils import timezone
+
 from archive import stores
 from archive.models import Copy, DigitalObject
 from archive.rebuilding.report import Report
@@ -65,7 +67,7 @@ def bring(wanted: Sequence[Wanted], pool: ThreadPoolExecutor | None, report: Rep
         old,
         [
             "version", "state", "fault", "stored_sha256", "stored_bytes", "lock_until", "lock_mode", "legal_hold",
-            "written_at",
+            "written_at", "checked_at",
         ],
         batch_size=50,
     )  # fmt: skip
@@ -78,21 +80,27 @@ def _chosen(row: Copy, held: Sequence[Version]) -> Version:
 
 
 def _missing(row: Copy, item: DigitalObject, there: Mapping, report: Report) -> None:
-    if row.state in ("pending", "failed") and there:
-        return  # to be written from another copy, as before
-    row.state, row.fault = "damaged", "missing"
-    report.problem(f"{row.store}:{row.key}", f"“{item.path}”在这个存储里没有副本")
+    unwritten = row.state in ("pending", "failed") and bool(there)  # to be written from another copy
+    if unwritten and not row._state.adding:
+        return  # it was not written before either
+    if not unwritten:
+        row.state, row.fault, row.checked_at = "damaged", "missing", timezone.now()
+    what = "将从别的副本补写" if unwritten else "记为缺失"
+    report.problem(f"{row.store}:{row.key}", f"“{item.path}”在这个存储里没有副本，{what}")
 
 
 def _book(row: Copy, item: DigitalObject, version: Version, told: StoredObject | str, report: Report) -> None:
     row.version = version.version
     if isinstance(told, str):
-        row.state, row.fault = "damaged", "unreadable"
+        row.state, row.fault, row.checked_at = "damaged", "unreadable", timezone.now()
         report.problem(f"{row.store}:{row.key}", told)
         return
     row.lock_until, row.lock_mode = told.lock_until, told.lock_mode or ""
     row.legal_hold, row.written_at = told.legal_hold, told.written_at
     row.stored_sha256, row.stored_bytes = told.sha256, told.bytes
+    row.checked_at = (
+        row.checked_at or told.written_at
+    )  # it was read back then; so it is due before all others
     if not item.encrypted and (told.sha256, told.bytes) != (item.sha256, item.bytes):
         row.state, row.fault = "damaged", "changed"
         report.problem(f"{row.store}:{row.key}", f"“{item.path}”的长度或摘要与元数据清单的不同")

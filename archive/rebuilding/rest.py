@@ -31,7 +31,8 @@ def papers(restorer: Restorer, report: Report) -> None:
             _stubs(copies, restorer, report)
         if Paper.objects.filter(pk=paper).exists():
             continue
-        event = said.get((first.key.split("/")[1], first.sha256))
+        events = said.get((first.key.split("/")[1], first.sha256))
+        event = events.pop(0) if events else None
         fonds = Fonds.objects.filter(code=first.key.split("/")[1]).first()
         if event is None or fonds is None:
             report.problem(first.key, "账本里没有它存入全宗卷的登记，编号不明，没有恢复；内容还在存储里")
@@ -53,9 +54,15 @@ def papers(restorer: Restorer, report: Report) -> None:
         report.counts["archive.paper"] += 1
 
 
-def _said() -> dict[tuple[str, str], Event]:
-    rows = Event.objects.filter(kind="fonds", action="paper.kept").order_by("sequence")
-    return {(row.subject, row.data.get("sha256", "")): row for row in rows.iterator(500)}
+def _said() -> dict[tuple[str, str], list[Event]]:
+    """What the ledger says of papers that have no row yet; two of the same bytes in the order of their numbers, which
+    is that of their ids."""
+    there = set(Paper.objects.values_list("fonds__code", "number"))
+    found: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    for row in Event.objects.filter(kind="fonds", action="paper.kept").order_by("sequence").iterator(500):
+        if (row.subject, row.data["number"]) not in there:
+            found[row.subject, row.data["sha256"]].append(row)
+    return found
 
 
 def _listed(report: Report) -> dict[UUID, list[StoredObject]]:

@@ -1,15 +1,30 @@
 """The database and every backup of it are lost; the stores and the key file are there. The catalogue comes back."""
 
+import hashlib
+import shutil
 from datetime import date
 
 import pytest
 from django.db import connection, transaction
 
-from archive import catalogue, fixity, privacy, rebuilding, snapshots, triggers
-from archive.models import Event, Fonds, Record, User
+from archive import (
+    catalogue,
+    contents,
+    extension,
+    fixity,
+    keeping,
+    privacy,
+    rebuilding,
+    snapshots,
+    triggers,
+)
+from archive.errors import WrongState
+from archive.models import Copy, Event, Fonds, Record, User
+from archive.rebuilding import order
+from archive.records import NewParty
 from archive.verification import verify_audit
 from config.assembly import TRIGGER_RULES
-from retention import recovery
+from retention import execution, recovery, stubs
 from tests import filed
 from tests.aged import SYSTEM, Aged
 
@@ -45,7 +60,7 @@ def rows():
             if label in NATURAL:
                 values.pop("id")
             for column in ("fonds_id", "department_id"):  # by their numbers
-                if label not in ("archive.fonds", "archive.department") and values.get(column) is not None:
+                if values.get(column) is not None:
                     values[column] = str(getattr(row, column.removesuffix("_id")))
             found[label][tuple(str(getattr(row, name)) for name in named)] = values
     return found
@@ -152,3 +167,135 @@ LOST = {
     "retention.registerrow", "retention.supervision",
 }  # fmt: skip
 """What only a snapshot brings back as rows. What was decided stands in the ledger and the fonds file."""
+
+
+# What is damaged is named, and stops nothing else
+
+
+def spoil(folder, key):
+    """Flip a byte of every copy of that object, behind the store's back."""
+    found = list(folder.rglob(f"{key.rpartition('/')[2]}@*-????????"))
+    assert found
+    for path in found:
+        path.chmod(0o600)
+        content = path.read_bytes()
+        path.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
+
+
+def test_a_damaged_manifest_costs_its_edition_and_is_named(stores, tmp_path):
+    records = [filed.a_record(stores, formed_on=date(2008, 5, 4), retention="10") for _ in range(3)]
+    extension.extend(records[0].pk, "30", basis="鉴定", decided_on=date(2026, 1, 5), actor=SYSTEM)
+    keeping.drain(actor=SYSTEM)
+    keeping.drain(actor=SYSTEM)
+    newest = records[0].digital_objects.filter(role="manifest").last()
+    only = records[1].digital_objects.get(role="manifest")
+    for item in (newest, only):
+        spoil(tmp_path / "stores", item.copies.get().key)
+    report, _ = rebuild()
+    named = {key for key, _ in report.problems}
+    assert {one for one in named if str(newest.pk) in one} and {one for one in named if str(only.pk) in one}
+    assert Record.objects.get(pk=records[0].pk).retention == "10", "the edition before"
+    assert not Record.objects.filter(pk=records[1].pk).exists(), "no manifest and no snapshot"
+    assert Record.objects.filter(pk=records[2].pk).exists()
+
+
+def test_with_a_snapshot_a_record_without_manifest_loses_only_its_cipher_text(stores, tmp_path):
+    party = NewParty(kind="person", name="张三", id_no="441900199003071234")
+    record = filed.a_record(stores, parties=(party,))
+    snapshots.take(actor=SYSTEM)
+    spoil(tmp_path / "stores", record.digital_objects.get(role="manifest").copies.get().key)
+    report, found = rebuild()
+    assert found.pop("archive.recordparty") == {"id_no"}
+    assert any("密文没有恢复" in reason for _, reason in report.problems)
+    assert Record.objects.get(pk=record.pk).parties.get().id_token, "it is still found by the whole number"
+
+
+def test_bytes_that_are_lost_make_a_damaged_copy(two_stores, tmp_path):
+    record = filed.a_record(two_stores)
+    copies = list(record.digital_objects.get(role="original").copies.order_by("store"))
+    for path in (tmp_path / "stores" / "local").rglob(f"{copies[0].key.rpartition('/')[2]}@*"):
+        path.unlink()
+    report, _ = rebuild()
+    found = dict(Copy.objects.filter(object=copies[0].object).values_list("store", "state"))
+    assert found == {"local": "pending", "second": "stored"}, "it is written again from the good one"
+    assert any("没有副本" in reason for _, reason in report.problems)
+
+
+def test_a_record_of_which_nothing_is_there_is_named(stores, tmp_path):
+    record = filed.a_record(stores)
+    snapshots.take(actor=SYSTEM)
+    shutil.rmtree(next((tmp_path / "stores").rglob(str(record.pk))))
+    report, _ = rebuild()
+    assert (record.reference_code in dict(report.problems)) and Record.objects.get(
+        pk=record.pk
+    ).state == "archived"
+
+
+def test_only_an_empty_database_is_filled(stores):
+    filed.a_record(stores)
+    with pytest.raises(WrongState, match="空库"):
+        rebuilding.rebuild(actor=SYSTEM)
+
+
+@pytest.mark.parametrize("phase", ["_load_ledgers", "_load_records", "_finish"])
+def test_a_rebuild_that_was_killed_is_started_again_and_goes_on(stores, monkeypatch, phase):
+    life = Aged(stores, count=12)
+    snapshots.take(actor=SYSTEM)
+    life.later()
+    before = rows()
+    lose_the_database()
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(order, phase, die)
+        with pytest.raises(Killed):
+            rebuilding.rebuild(actor=SYSTEM)
+    assert rebuilding.under_way()
+    report = rebuilding.rebuild(actor=SYSTEM)
+    recovery.recover_holds()
+    assert not rebuilding.under_way() and report.problems == []
+    after = rows()
+    for label in (
+        "archive.record",
+        "archive.recordparty",
+        "archive.block",
+        "archive.relation",
+        "archive.counter",
+    ):
+        assert after[label] == before[label]
+    assert set(before["archive.event"]) < set(after["archive.event"])
+
+
+def test_an_encrypted_fonds_comes_back_with_its_keys(stores):
+    fonds = filed.a_fonds()
+    Fonds.objects.update(encrypted=True)
+    record = filed.a_record(stores, fonds=Fonds.objects.get(pk=fonds.pk))
+    for item in record.digital_objects.all():
+        assert item.encrypted, "the manifest, too"
+    report, _ = rebuild()
+    assert report.problems == []
+    for item in Record.objects.get(pk=record.pk).digital_objects.all():
+        with contents.open_object(item) as stream:
+            assert hashlib.sha256(stream.read()).hexdigest() == item.sha256
+
+
+def test_a_stub_is_not_believed_while_the_record_is_there(stores):
+    """A hold came between the stubs and the destruction: the record was taken out and kept."""
+    life = Aged(stores, count=8, destroyed=1)
+    with transaction.atomic():
+        kept = life.house.due(2)
+    register = life.house.supervised(kept)
+    life.house.start(register)
+    execution.stop(register.pk, actor=life.house.executor)
+    stubs.write(register.pk, actor=SYSTEM)
+    life.seal()
+    report, _ = rebuild()
+    assert report.problems == []
+    assert set(Record.objects.filter(pk__in=[one.pk for one in kept]).values_list("state", flat=True)) == {
+        "archived"
+    }
