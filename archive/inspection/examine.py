@@ -135,7 +135,7 @@ def examine_all(
     for batch in batched(paths, VERAPDF_BATCH if verapdf else 1):
         with tempfile.TemporaryDirectory(prefix="examine-") as folder:
             opened = [
-                _opened(Path(path), fence, _folder(Path(folder), str(n)), clamd, today, facts)
+                _opened(Path(path).absolute(), fence, _folder(Path(folder), str(n)), clamd, today, facts)
                 for n, path in enumerate(batch)
             ]
             if verapdf:

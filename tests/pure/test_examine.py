@@ -330,3 +330,9 @@ def test_every_problem_of_a_bag_is_judged_somewhere():
     assert said - judged <= {"sha256", "mets"} and judged - said <= {
         "missing-tag", "line-twice", "line-contradicts", "outside-bag", "junk", "not-in-every", "not-in-every-old",
     }  # fmt: skip
+
+
+def test_a_path_is_meant_from_where_the_caller_stands(fence, tmp_path, monkeypatch):
+    (tmp_path / "a.pdf").write_bytes(pdf("Zhang San"))
+    monkeypatch.chdir(tmp_path)
+    assert examine("a.pdf", fence)["verdict"] == "accept"
