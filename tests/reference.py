@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from tests.source import ROOMS, ROOT, modules
 
-PATH = ROOT / "docs" / "reference.md"
+PATH, TESTS = ROOT / "docs" / "reference.md", ROOT / "tests"
 
 FINDINGS_WITHOUT_CHECK = {
     "X-package": ("integrity", "不是可读的信息包，或名称已被其他内容占用（拒收）"),
@@ -41,7 +41,7 @@ def text() -> str:
             *_section("角色与权限", [_roles(), _actions()]),
             *_section("审计", [_events(), _accesses()]),
             *_section("拒绝", [_errors()]),
-            *_section("检测项", [_checks(), _other_findings()]),
+            *_section("检测项", [_items(), _checks(), _other_findings()]),
             *_section("命令", [_commands()]),
             *_section("定时任务", [_jobs()]),
             *_section("数据库自己拒绝的事", [_triggers()]),
@@ -146,6 +146,24 @@ def _all_below(kind: type) -> Iterator[type]:
         if below.__module__.split(".")[0] in ROOMS:
             yield below
         yield from _all_below(below)
+
+
+def _items() -> list[str]:
+    """DA/T 70's own items: who answers each, and the test files that hold it."""
+    from archive.inspection.items import ITEMS
+
+    sources = {path: path.read_text() for path in sorted(TESTS.rglob("test_*.py"))}
+    rows = []
+    for item in ITEMS:
+        pattern = re.compile(rf"\b{item.check}\b")
+        named = [f"{path.parent.name}/{path.name}" for path, text in sources.items() if pattern.search(text)]
+        shown = "、".join(_code(name) for name in named[:3]) if item.why == "" or named else ""
+        rows.append((_code(item.check), item.name, item.grade, item.answer, item.why, shown))
+    return _table(
+        "DA/T 70—2018 归档环节的每一项。级：A 为两套以上独立产品一致，B 为一套产品所见，U 为只推知编号。",
+        ("编号", "名称", "级", "由谁回答", "不是自动的原因", "测试"),
+        rows,
+    )
 
 
 def _checks() -> list[str]:
