@@ -89,9 +89,9 @@ def _prove(store: Store, stored: StoredObject, item: DigitalObject, key: bytes |
 
 
 def _digest(stream: BinaryIO) -> tuple[str, int]:
-    digest, count = hashlib.sha256(), 0
-    with stream:
-        while block := stream.read(CHUNK):
-            digest.update(block)
-            count += len(block)
+    digest, count, buffer = hashlib.sha256(), 0, bytearray(CHUNK)
+    with stream, memoryview(buffer) as view:
+        while size := stream.readinto(buffer):
+            digest.update(view[:size])
+            count += size
     return digest.hexdigest(), count

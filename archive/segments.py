@@ -90,25 +90,29 @@ class Encrypting:
         self._seals = _Seals(key, self._header, size)
         self._digest = _Digest(threaded=size > BATCH * SEGMENT)
         self._index = 0
-        self._ready = memoryview(self._header)
+        self._sealed = bytearray(min(BATCH, count_of(size)) * STORED_SEGMENT)
+        self._ready, self._left = memoryview(self._header), stored_size(size)
 
-    def read(self, amount: int = -1) -> bytes:
-        wanted = amount if amount >= 0 else stored_size(self._size)
-        parts: list[memoryview] = []
-        while wanted > 0:
+    def read(self, amount: int = -1) -> bytes | bytearray:
+        wanted = self._left if amount < 0 else min(amount, self._left)
+        if wanted <= len(self._ready):
+            block = bytes(self._ready[:wanted])
+            self._ready = self._ready[wanted:]
+            self._left -= wanted
+            return block
+        whole, count = bytearray(wanted), 0
+        while count < wanted:
             if not self._ready:
                 self._ready = self._batch()
-                if not self._ready:
-                    break
-            parts.append(self._ready[:wanted])
-            self._ready = self._ready[wanted:]
-            wanted -= len(parts[-1])
-        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+            part = self._ready[: wanted - count]
+            whole[count : count + len(part)] = part
+            self._ready = self._ready[len(part) :]
+            count += len(part)
+        self._left -= wanted
+        return whole
 
     def _batch(self) -> memoryview:
-        """The next segments as they are stored; empty after the last."""
-        if self._index > self._seals.last:
-            return memoryview(b"")
+        """The next segments as they are stored, in a buffer that the following ones will take."""
         done = self._index * SEGMENT
         clear = memoryview(_whole(self._source, min(BATCH * SEGMENT, self._size - done)))
         self._digest.update(clear)
@@ -116,8 +120,8 @@ class Encrypting:
         end = min(self._index + BATCH, self._seals.last + 1)
         if end > self._seals.last:
             self._require_the_right_source(done)
-        sealed = bytearray(len(clear) + TAG * (end - self._index))
-        view, start, into = memoryview(sealed), 0, 0
+        view = memoryview(self._sealed)[: len(clear) + TAG * (end - self._index)]
+        start = into = 0
         for index in range(self._index, end):
             part = clear[start : start + SEGMENT]
             nonce, words = self._seals.of(index)

@@ -30,6 +30,7 @@ VIEWER, PAGE = "tests/apps/test_viewer.py", "tests/apps/test_record_page.py"
 METADATA, EXAMINE, PROFILES = (
     f"tests/pure/test_{name}.py" for name in ("metadata_checks", "examine", "profiles")
 )
+SEGMENTS, KEYS = "tests/pure/test_segments.py", "tests/apps/test_object_keys.py"
 JOURNEY = "tests/journeys/test_way_of_a_package.py"
 SEARCH = "tests/contracts/test_search.py"
 TRUTH = "test_random_questions_under_random_scopes_and_filters_find_and_count_exactly_the_truth"
@@ -76,17 +77,34 @@ MUTANTS = [
     m("create-not-atomic", "a fault in the last row leaves half a record",
       "archive/records.py", "@transaction.atomic\ndef create(", "def create(", FILING),
     m("read-back-skipped", "a copy counts as kept though its bytes are others",
-      "archive/copying.py", "if count != size or digest.hexdigest() != sha256:", "if False:", FILING),
+      "archive/copying.py", "if _digest(stream) != (item.sha256, item.bytes):", "if False:", FILING),
     m("lock-not-read-back", "a store that keeps another lock is believed",
       "archive/storage/local.py", "if (written.bytes, written.lock_until) != (size, until):", "if written.bytes != size:",
       "tests/contracts/test_storage_local.py::test_a_disk_that_keeps_another_lock_is_found_out_at_the_put"),
     m("stream-digest-unchecked", "a store takes other bytes than were declared",
-      "archive/storage/base.py", "if self.digest.hexdigest() != self.sha256:", "if False:", "tests/contracts/test_storage.py::test_a_stream_other_than_declared_is_refused_and_leaves_nothing"),
+      "archive/storage/base.py", "if self.digest.hexdigest() != (self.sha256 or self.digest.hexdigest()):", "if False:", "tests/contracts/test_storage.py::test_a_stream_other_than_declared_is_refused_and_leaves_nothing"),
     m("locked-object-removed", "the store deletes what is locked",
       "archive/storage/local.py", "(held := self._described(key, version)).protected(self.clock())", "not (held := self._described(key, version))",
       "tests/contracts/test_storage.py::test_a_locked_version_is_not_removed"),
     m("left-version-not-adopted", "after a kill every object lies there twice, locked",
-      "archive/copying.py", "if copy.attempts > 0 and (adopted := _adopt(store, copy, lock)):", "if False and (adopted := None):", FILING),
+      "archive/copying.py", "if copy.attempts > 0 and (adopted := _adopt(store, copy, lock, key)):", "if False and (adopted := None):", FILING),
+    # Encryption
+    m("last-segment-unbound", "an object cut off at a segment opens as if it were whole",
+      "archive/segments.py", 'header + b"\\0", header + b"\\1"', 'header + b"\\0", header + b"\\0"', SEGMENTS),
+    m("prefix-not-fresh", "two copies of an object are encrypted with the same nonces",
+      "archive/segments.py", "secrets.token_bytes(PREFIX)", "bytes(PREFIX)", SEGMENTS),
+    m("source-digest-unread", "a file that is not the one filed is encrypted and locked",
+      "archive/segments.py", "if self._digest.finish() != self._sha256:", "if False:", SEGMENTS),
+    m("tail-unread", "bytes hung on behind the last segment are not seen",
+      "archive/segments.py", "if self._whole and end == self._end and self._source.read(1):", "if False:", SEGMENTS),
+    m("key-not-published", "a file is encrypted by a key that only the database holds",
+      "archive/object_keys.py", "    publish(record)\n    return {pk: fresh", "    return {pk: fresh", KEYS),
+    m("key-context-unbound", "a wrapped key opens in the row of another object",
+      "archive/object_keys.py", 'return f"{FORMAT} {object_id}".encode()', "return FORMAT.encode()", KEYS),
+    m("old-wraps-stay", "after a rotation the key store still opens by the old key-encryption key",
+      "archive/object_keys.py", "        if one.version != keep:\n", "        if not keep:\n", KEYS),
+    m("key-row-kept", "a destroyed record's key stays in the database",
+      "archive/object_keys.py", 'rows.update(wrapped="", destroyed_at=now)', "rows.count()", KEYS),
     m("lock-beyond-horizon", "objects are locked a hundred years ahead and can never be corrected",
       "archive/stores.py", "day = horizon if end is None else min(horizon, end)", "day = horizon if end is None else end", FILING),
     m("fixity-digest-unread", "a flipped byte stays unseen",
