@@ -19,7 +19,7 @@ from archive.inspection.probes import names
 from archive.models import DigitalObject, Record
 
 BESIDE = {"manifest": "manifest.json", "eep": "eep.xml", "report": "examination-report.json.gz"}
-"""Role → name of what is told about a record. Of each role the newest edition goes out."""
+"""Role → name of what is told about a record. Of each role the newest edition that is stored goes out."""
 GONE = ("disposing", "destroyed")
 """States of a record whose files are no more, or soon no more."""
 GOOD = ("stored", "damaged")
@@ -68,7 +68,7 @@ def of(record: Record) -> Content:
         state = states.RECORD_STATES[record.state]
         raise WrongState(what=f"档案 {record.reference_code}", state=state, verb="导出")
     items = list(record.digital_objects.prefetch_related("copies").order_by("position"))
-    newest = {item.role: item for item in items if item.role in BESIDE}
+    newest = {item.role: item for item in items if item.role in BESIDE and _is_stored(item)}
     return Content(
         record=record,
         originals=tuple(_part(record, item, _inside(item)) for item in items if item.role == "original"),
@@ -94,6 +94,10 @@ def sm3_list(parts: Iterable[Part]) -> bytes:
     return "".join(f"{part.sm3}  {part.path}\n" for part in parts).encode()
 
 
+def _is_stored(item: DigitalObject) -> bool:
+    return any(copy.state in GOOD for copy in item.copies.all())
+
+
 def _exact(item: DigitalObject) -> str:
     return privacy.decrypt(item.sealed_path) if item.sealed_path else item.path
 
@@ -107,7 +111,7 @@ def _part(record: Record, item: DigitalObject, path: str) -> Part:
     if kind := names.fault_of(path):  # receiving refused such a name; if one is here, somebody put it here
         reason = f"档案 {record.reference_code} 的一个文件名不合规（{kind}），没有导出。请告诉系统管理员。"
         raise WrongInput(field="文件名", reason=reason)
-    if not any(copy.state in GOOD for copy in item.copies.all()):
+    if not _is_stored(item):
         reason = f"档案 {record.reference_code} 的“{item.path}”还没有写好的副本，请等存储写完后再导出。"
         raise StorageFailed(store="—", kind="missing", reason=reason)
     return Part(
