@@ -1,15 +1,19 @@
 """After a restore: what the stores know and the backup could not.
 
 The stores lived on after the backup was made. Three things may lie there that the restored catalogue contradicts:
-- copies of objects it does not know: filed after the backup. `rebuild` takes them from their manifests. Their 档号 are
-  kept free at once, so that no number is drawn twice, whatever comes in meanwhile.
-- nothing at all where it says a record is held: destroyed, most likely, after the backup. Every copy of such a record is
-  marked as missing, with an event, so that nobody takes it for held. Nothing is marked before every store has answered.
+- copies of objects it does not know: filed, or decided about, after the backup. They are told. The 档号 of such records
+  are kept free at once, so that no number is drawn twice, whatever comes in meanwhile.
+- nothing at all where it says a record is held. Where the fonds file in the stores tells of its destruction (a paper of
+  stubs, retention/stubs.py), it is destroyed again: the backup brought back names and cipher text that must not be there.
+  Else every copy of it is marked as missing, with an event, so that nobody takes it for held. Nothing is marked before
+  every store has answered.
 - seals of ledger entries it does not have. They are entered, so that the chain of seals goes on; the entries stay
   missing, and `verify_audit` says so for ever.
 """
 
+import gzip
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,7 +23,18 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from archive import audit, changes, manifests, object_keys, seals, stores, verification
+from archive import (
+    audit,
+    changes,
+    destruction,
+    fonds_file,
+    manifests,
+    object_keys,
+    seals,
+    stores,
+    traces,
+    verification,
+)  # fmt: skip
 from archive.errors import ArchiveError, StorageFailed
 from archive.models import Copy, Counter, Damage, DigitalObject, FixityRun, ObjectKey, Record, Seal
 from archive.numbering import CODES
@@ -34,7 +49,7 @@ BATCH = 400
 
 @dataclass
 class Reconciled:
-    """`unknown`: records of which the catalogue has no object, by id; `absent`: records of which no store has any;
+    """`unknown`: record → objects of it that the catalogue does not have; `absent`: records of which no store has any;
     `codes`: numbers kept free for the unknown. `faults`: what `verify_audit` found and the age of the backup does not
     explain; `explained`: what it does."""
 
@@ -43,6 +58,8 @@ class Reconciled:
     unread: int = 0
     """Unknown records whose number could not be read: they must be rebuilt before anything is filed."""
     absent: list[str] = field(default_factory=list)
+    destroyed: list[str] = field(default_factory=list)
+    """Records destroyed after the backup, by the word of the fonds file, and now destroyed again."""
     missing_copies: int = 0
     seals: list[int] = field(default_factory=list)
     explained: int = 0
@@ -205,8 +222,43 @@ def _absent(seen: sqlite3.Connection, found: Reconciled, actor: Actor) -> None:
     if record and missing:
         _tell(found, gone, record, missing, there)
     if gone:
+        _destroy_again(gone, found, actor)
         _mark(gone, actor)
         _let_keys_go([record for record, _ in gone], actor)
+
+
+def _destroy_again(gone: list[tuple[UUID, list[UUID]]], found: Reconciled, actor: Actor) -> None:
+    """Take out of `gone` what the fonds file says was destroyed, and destroy it: there is nothing left but rows."""
+    told = _told_by_stubs()
+    for pair in [pair for pair in gone if pair[0] in told]:
+        pk, data = pair[0], {"paper": told[pair[0]]}
+        if destruction.begin(pk, actor=actor, action="record.destroyed_again", data=data):
+            continue  # held, by the backup: somebody must look at it
+        record = Record.objects.select_related("fonds").get(pk=pk)
+        for keeper in traces.keepers():
+            keeper.remove(record)
+        destruction.finish([pk], actor=actor, action="record.stub_again", data={pk: data})
+        gone.remove(pair)
+        found.absent.remove(str(pk))
+        found.destroyed.append(str(pk))
+
+
+def _told_by_stubs() -> dict[UUID, str]:
+    """Record → the key of the paper in the fonds file that tells of its destruction. A paper that cannot be read tells
+    nothing."""
+    told: dict[UUID, str] = {}
+    for store in stores.configured().values():
+        for version in store.iterate(f"{fonds_file.PREFIX}/"):
+            try:
+                about = store.head(version.key, version.version).metadata.get("about", "")
+                if version.marker or not about.startswith(manifests.STUBS):
+                    continue
+                with store.open(version.key, version.version) as stream, gzip.open(stream) as lines:
+                    for line in lines:
+                        told.setdefault(UUID(manifests.parse(line)["record"]["id"]), version.key)
+            except (StorageFailed, OSError, EOFError, zlib.error, ValueError, LookupError):
+                continue
+    return told
 
 
 def _let_keys_go(gone: list[UUID], actor: Actor) -> None:

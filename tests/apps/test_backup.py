@@ -1,5 +1,6 @@
 """What a backup is and is not, how long it lives, and what the doctor says of it. The drill: tests/journeys."""
 
+import gzip
 import os
 import shutil
 from datetime import timedelta
@@ -10,15 +11,17 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from archive import privacy
-from archive.models import Backup, Event
+from archive import catalogue, fonds_file, manifests, privacy
+from archive.models import Backup, Event, Record
 from archive.verification import verify_audit
 from config import doctor, schedule
 from config.backup import envelope, moving, parcel, reconciling, surroundings, taking
 from config.backup.refusals import BackupRefused
 from config.commands import ArchiveCommand
 from config.doctor.part import guarded
+from search.engine import engine
 from tests import filed
+from tests.pages import a_person
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 WORD = "a passphrase of the tests"
@@ -293,3 +296,32 @@ def test_one_missing_copy_of_two_is_no_lost_record(two_stores, actor):
     found = reconciling.reconcile(actor=actor)
     assert not found.absent and found.missing_copies == record.digital_objects.count()
     assert not found.clean
+
+
+def without_its_objects(record, stores) -> None:
+    for store in stores.values():
+        for folder in [path for path in Path(store.objects).rglob(str(record.pk)) if path.is_dir()]:
+            os.system(f"chmod -R u+w {folder}")
+            shutil.rmtree(folder)
+
+
+def test_what_the_fonds_file_tells_as_destroyed_is_destroyed_again(stores, actor):
+    """The backup brought its names and numbers back; the stores hold the stub and nothing else."""
+    engine().ensure()
+    record = filed.a_record(stores, parties=(a_person("张三"),))
+    unexplained, kept = filed.a_record(stores), filed.a_record(stores)
+    assert record.parties.get().id_no
+    stub = catalogue.line(manifests.stub(Record.objects.get(pk=record.pk), timezone.now()))
+    fonds_file.keep_paper(
+        record.fonds, kind="销毁留证目录", title="x", content=gzip.compress(stub + b"\n"), mime="application/gzip",
+        about=f"{manifests.STUBS}{record.pk}:0", actor=actor,
+    )  # fmt: skip
+    for gone in (record, unexplained):
+        without_its_objects(gone, stores)
+    found = reconciling.reconcile(actor=actor)
+    assert found.destroyed == [str(record.pk)] and found.absent == [str(unexplained.pk)] and not found.faults
+    states = {pk: Record.objects.get(pk=pk).state for pk in (record.pk, unexplained.pk, kept.pk)}
+    assert list(states.values()) == ["destroyed", "archived", "archived"]
+    assert record.parties.get().id_no == ""
+    assert set(unexplained.digital_objects.values_list("copies__state", flat=True)) == {"damaged"}
+    assert verify_audit().faults == []

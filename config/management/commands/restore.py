@@ -56,11 +56,18 @@ class Command(ArchiveCommand):
             return
         if found.unknown:
             self.say(
-                f"存储里有 {len(found.unknown)} 件的电子文件是备份之后写入的，目录里没有。请运行 manage.py rebuild。"
+                f"存储里有 {len(found.unknown)} 件的电子文件是备份之后写入的，恢复的目录里没有（电子文件都还在，没有动）。"
             )
-            self.say(f"它们的档号已经留空（{len(found.codes)} 个），新归档的不会重号。")
+            self.say(
+                f"其中整件都不在目录里的，档号已经留空（{len(found.codes)} 个），新归档的不会重号。要让目录完整，"
+                "可改在空库里运行 manage.py rebuild，只凭存储重建。"
+            )
+        if found.destroyed:
+            self.say(
+                f"有 {len(found.destroyed)} 件在备份之后已经销毁（全宗卷有留证目录），已再次销毁，只留存根。"
+            )
         if found.unread:
-            self.say(f"其中 {found.unread} 件的档号读不出：重建之前请不要归档新的，以免重号。")
+            self.say(f"其中 {found.unread} 件的档号读不出：弄清之前请不要归档新的，以免重号。")
         if found.absent:
             self.say(
                 f"有 {len(found.absent)} 件在所有存储里都没有，可能在备份之后已经销毁。已标为缺失，不当作在管。请对照全宗卷的销毁执行记录："
