@@ -85,9 +85,16 @@ def _damaged(
         "hopeless": not good and not relock,
         "choose": bool(permissions.check(actor, "copy.restore", record)) and (good or relock),
         "loss_url": reverse("copies:loss", args=[copy.object_id])
-        if not good and not relock and permissions.check(actor, "copy.lost", record)
+        if _may_tell(copy, good, loss, actor)
         else "",
     }
+
+
+def _may_tell(copy: Copy, good: bool, loss: Loss | None, actor: Actor) -> bool:
+    """Whether it is this actor's to write down the loss, or to confirm it."""
+    if good or copy.fault == "lock" or (loss and (loss.confirmed or loss.stated_by == actor.id)):
+        return False
+    return bool(permissions.check(actor, "copy.lost", copy.object.record))
 
 
 def _where(copy: Copy, actor: Actor) -> dict[str, Any]:

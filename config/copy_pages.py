@@ -25,6 +25,7 @@ from archive.templatetags.archive_words import amount, share
 from config import copies
 
 CRUMBS = [{"label": "保管"}]
+PLACE = "copies:damaged"
 AT_ONCE, AT_ONCE_BYTES = 50, 20 * 1024 * 1024
 """So many copies are ordered, and a record of so many bytes is checked, while the page waits; more is a job."""
 
@@ -56,8 +57,10 @@ def damaged(request: HttpRequest) -> HttpResponse:
     by_store = rows.order_by().values_list("store").annotate(Count("pk")).order_by("store")
     store = request.GET.get("store", "")
     page = keyset(rows.filter(store=store) if store else rows, ("checked_at", "id"), request)
+    shown = copies.damaged_rows(page.rows, actor)
     context = {
-        "rows": copies.damaged_rows(page.rows, actor),
+        "rows": shown,
+        "hopeless": any(row["hopeless"] for row in shown),
         "stores": [
             {"name": name, "count": count, "url": f"?store={name}", "current": name == store}
             for name, count in by_store
@@ -78,6 +81,7 @@ def damaged(request: HttpRequest) -> HttpResponse:
 @allowed("fixity.read")
 def owed(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
+    request.place = PLACE
     rows = copies.owed(actor)
     page = keyset(rows, ("id",), request)
     by_store = rows.order_by().values_list("store", "state").annotate(Count("pk")).order_by("store", "state")
@@ -101,6 +105,7 @@ def owed(request: HttpRequest) -> HttpResponse:
 @allowed("copy.restore")
 def order(request: HttpRequest) -> HttpResponse:
     """`?copy=…`, or the rows chosen in the list (posted as pk), or `?store=…`: all that are damaged there."""
+    request.place = PLACE
     actor = actor_of(request)
     asked = request.POST if request.method == "POST" else request.GET
     store, ids = asked.get("store", ""), copies.copy_ids(asked.getlist("pk") or asked.getlist("copy"))
@@ -148,6 +153,7 @@ def _order(request: HttpRequest, actor: Actor, rows, store: str, reason: str) ->
 @allowed("copy.lost")
 def loss(request: HttpRequest, pk: UUID) -> HttpResponse:
     """登记灭失 of one file without any good copy."""
+    request.place = PLACE
     actor = actor_of(request)
     item = DigitalObject.objects.select_related("record__fonds").filter(pk=pk).first()
     if item is None:
@@ -271,7 +277,7 @@ def fonds_stores(request: HttpRequest, code: str) -> HttpResponse:
 
 app_name = "copies"
 urlpatterns = [
-    path("", damaged, name="damaged"),
+    path("damaged/", damaged, name="damaged"),
     path("owed/", owed, name="owed"),
     path("order/", order, name="order"),
     path("loss/<uuid:pk>/", loss, name="loss"),

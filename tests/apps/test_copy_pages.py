@@ -13,7 +13,7 @@ from tests.damaged import copies, damage
 from tests.pages import queries, reader, text
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-DAMAGED, OWED, ORDER = "/copies/", "/copies/owed/", "/copies/order/"
+DAMAGED, OWED, ORDER = "/copies/damaged/", "/copies/owed/", "/copies/order/"
 WHY = "更换磁盘后核验发现"
 
 
