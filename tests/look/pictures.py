@@ -110,6 +110,9 @@ SHOTS = (
     Shot("home-appraiser", "yewu", "/"),
     Shot("appraisal", "yewu", "/retention/appraisals/", (FIRST,)),
     Shot("opinion", "yewu", "/retention/appraisals/", (FIRST, "a[href$='/opinion/']")),
+    Shot("home-head", "zhuren", "/"),
+    Shot("decide", "zhuren", "/", ("a[href$='/decide/']",)),
+    Shot("supervise", "jianyi", "/", ("a[href$='/supervise/']",)),
     # 检查人员, 三员
     Shot("home-inspector", "jiancha", "/"),
     Shot("people", "anquan", "/people/"),
