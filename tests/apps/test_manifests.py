@@ -1,5 +1,6 @@
 """Editions of a manifest: one at filing, one at each decision, none without; each an object like any other."""
 
+import gzip
 import io
 import json
 from datetime import date
@@ -8,7 +9,7 @@ import pytest
 from django.utils import timezone
 from lxml import etree
 
-from archive import catalogue, changes, contents, eep, extension, keeping, manifests, records
+from archive import catalogue, changes, contents, eep, extension, fonds_file, keeping, manifests, records
 from archive.errors import StorageFailed
 from archive.models import (
     Block,
@@ -17,12 +18,13 @@ from archive.models import (
     Event,
     Fonds,
     MadeContent,
+    Paper,
     Record,
     RecordParty,
     Relation,
 )
 from archive.permissions import system_actor
-from retention import holds
+from retention import disposal, execution, holds, stubs
 from search.engine import engine
 from tests import filed
 from tests.registers import House
@@ -264,3 +266,34 @@ def test_the_source_is_not_asked_for_what_the_archive_made(stores):
 
     assert keeping.keep(record.pk, source, actor=SYSTEM)
     assert asked == ["original"]
+
+
+# Destruction
+
+
+def test_the_stubs_lie_in_the_fonds_file_before_anything_is_destroyed_and_hold_no_number(stores):
+    engine().ensure()
+    house = House(stores)
+    party = records.NewParty(kind="person", name="张三", id_type="身份证", id_no=NUMBER)
+    register = house.execute(house.supervised(house.due(3, parties=(party,))))
+    paper = Paper.objects.get(kind="销毁留证目录")
+    assert paper.about == f"{manifests.STUBS}{register.pk}:0"
+    assert paper.made_at < register.rows.order_by("marked_at").first().marked_at
+    with fonds_file.open_paper(paper, actor=SYSTEM) as stream:
+        lines = gzip.decompress(stream.read()).splitlines()
+    told = {manifests.parse(line)["record"]["reference_code"] for line in lines}
+    assert told == set(register.rows.values_list("record__reference_code", flat=True))
+    assert b"enc:" not in b"".join(lines) and "张三".encode() in lines[0]
+    assert stubs.write(register.pk, actor=SYSTEM) == 0
+
+
+def test_a_record_that_got_an_edition_since_it_was_looked_at_is_looked_at_again(stores):
+    engine().ensure()
+    house = House(stores)
+    register = house.executing(house.due(2))
+    rows = list(register.rows.select_related("record__fonds"))
+    looked = disposal.places_of([row.record_id for row in rows])
+    looked[rows[0].record_id] = looked[rows[0].record_id][1:]
+    marked, kept = execution._mark(register, rows, looked, SYSTEM)
+    assert [row.pk for row in marked] == [rows[1].pk] and not kept
+    assert register.rows.get(pk=rows[0].pk).state == "listed", "put off, not taken out"
