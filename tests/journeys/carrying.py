@@ -1,8 +1,8 @@
-"""A process that carries on executions in children of its own, and lets them die: `python -m tests.journeys.carrying`.
+"""A process that carries on works in children of its own, and lets them die: `python -m tests.journeys.carrying`.
 
 It stays clean itself (no connection, no thread), so a fork costs nothing. Reads one line of JSON a child:
-{"step": n or null}, answers {"pid": p}, and, when the child has ended, {"killed": true or false}. A child with a step
-counts its statements and its questions to the stores, and kills itself at that one. The environment names folder,
+{"step": n or null}, answers {"pid": p}, and, when the child has ended, {"killed": true or false}. The work is the
+execution of what was approved, or with {"work": name, "record": id} one of `upkeep`. A child with a step counts its statements and its questions to the stores, and kills itself at that one. The environment names folder,
 keys and stores as for any command; TEST_DATABASES names the databases (alias → settings).
 """
 
@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from itertools import count
+from uuid import UUID
 
 import django
 
@@ -23,8 +24,9 @@ from archive import stores  # noqa: E402
 from archive.permissions import system_actor  # noqa: E402
 from retention import execution  # noqa: E402
 from search.engine import engine  # noqa: E402
+from tests.journeys import upkeep  # noqa: E402
 
-ASKED = ("versions", "head", "remove", "put", "open")
+ASKED = ("versions", "iterate", "head", "remove", "put", "open", "extend_lock")
 
 
 def die_at(step: int) -> None:
@@ -55,9 +57,11 @@ def _ticking(method, tick):
     return asked
 
 
-def carry_on(step: int | None) -> None:
+def carry_on(step: int | None, work: str = "", record: str = "") -> None:
     if step:
         die_at(step)
+    if work:
+        return upkeep.WORKS[work](UUID(record))
     engine().ensure()
     execution.CHUNK = 2  # so that a few records are several chunks
     execution.work(actor=system_actor("测试"))
@@ -71,7 +75,7 @@ def main() -> None:
         if not (pid := os.fork()):
             status = 1
             try:
-                carry_on(json.loads(line)["step"])
+                carry_on(**json.loads(line))
                 status = 0
             finally:
                 os._exit(status)
