@@ -71,6 +71,9 @@ def one(request: HttpRequest, code: str) -> HttpResponse:
         "unraised": numbers["locked"] - numbers["strict"] if change and change.confirmed_at else 0,
         "ask_words": f"现在什么也不变。{settings.COMPLIANCE_WINDOW_DAYS} 天后可由另一人确认；确认之前，有权的人都可以撤回。",
         "order_words": "后台逐个改为 COMPLIANCE，锁定日不变。改了的在锁定日之前谁也不能删除。",
+        "window": "考虑期已过，等另一人确认"
+        if change and timezone.localdate() >= change.confirm_from
+        else "正在考虑期：还可以撤回",
         "form": form,
         "may": may,
         "refusal": _refusal(change, actor) if may else "",
@@ -159,9 +162,9 @@ def _refusal(change: LockModeChange | None, actor: Actor) -> str:
 def _facts(change: LockModeChange | None, numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = [
         {"label": "在管档案", "value": f"{amount(numbers['records'])} 件"},
-        {"label": "其中永久、无止期", "value": f"{amount(numbers['endless'])} 件"},
-        {"label": "现在带锁的副本", "value": f"{amount(numbers['locked'])} 个"},
-        {"label": "其中 COMPLIANCE", "value": f"{amount(numbers['strict'])} 个"},
+        {"label": "其中永久", "value": f"{amount(numbers['endless'])} 件"},
+        {"label": "带锁副本", "value": f"{amount(numbers['locked'])} 个"},
+        {"label": "其中已改", "value": f"{amount(numbers['strict'])} 个"},
         {"label": "最晚锁到", "value": day(numbers["until"]) if numbers["until"] else ""},
     ]
     if change:
