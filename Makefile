@@ -9,7 +9,7 @@ PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadfile
 ALONE := $(PY) -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare demo test test-all test-services test-browser test-postgres bench mutants reference pictures samples lint clean
+.PHONY: help prepare demo test test-all test-services test-browser test-postgres bench mutants reference pictures samples fuzz lint clean
 
 help:
 	@echo "make …"
@@ -48,6 +48,9 @@ mutants: prepare  ## fifty faults made on purpose: the suite must catch each
 
 pictures: prepare  ## the pages of the demo as pictures, in docs/pictures (needs Chromium)
 	$(PY) -m tests.look.pictures
+
+fuzz: prepare  ## two thousand damaged samples: none may crash or hang the examination
+	$(PY) -m tests.fuzz
 
 samples: prepare  ## every sample file through `examine`, as a table (docs/samples.md)
 	$(PY) -m tests.samples_table

@@ -20,3 +20,10 @@ def test_every_sample_is_examined_and_none_crashes_the_parser():
         assert seconds < 20, row["path"]
         right += agrees(row["expected_verdict"], result)
     assert len(rows()) == 174 and right >= AT_LEAST
+
+
+def test_damaged_samples_crash_and_hang_nothing():
+    from tests import fuzz
+
+    told = fuzz.run(60, seed=7, report=lambda line: None)
+    assert told["wrong"] == 0 and told["accept"] + told["flag"] + told["reject"] == 60
