@@ -96,6 +96,17 @@ def _whole(store: Store, key: str, version: str, paper: Paper) -> bytes:
     return content
 
 
+def _in_store(store: Store, copy: dict[str, str], paper: Paper) -> bytes:
+    """What was kept: the version of the row, else one that was put again since (`evidence`)."""
+    try:
+        return _whole(store, copy["key"], copy["version"], paper)
+    except StorageFailed:
+        for other in store.versions(copy["key"]):
+            if other.version != copy["version"] and not other.marker:
+                return _whole(store, other.key, other.version, paper)
+        raise
+
+
 def get_for(actor: Actor, pk: UUID | str) -> Paper:
     """The gate to a paper. Raises NotFound outside the fonds in which this actor may read papers."""
     paper = Paper.objects.select_related("fonds").filter(pk=pk).first()
@@ -114,7 +125,7 @@ def open_paper(paper: Paper, *, actor: Actor) -> BinaryIO:
         if store is None:
             continue
         try:
-            content = _whole(store, copy["key"], copy["version"], paper)
+            content = _in_store(store, copy, paper)
         except StorageFailed as error:  # the next copy may be whole
             fault = error
             continue

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, TextField
 from django.db.models.functions import Cast
 
-from archive import audit, seals, stores
+from archive import audit, evidence, seals, stores
 from archive.errors import StorageFailed
 from archive.locks import alone, snapshot
 from archive.models import Access, ChainHead, Change, Event, Seal
@@ -83,6 +83,7 @@ class _Run:
     def __init__(self, listing: Listing, known: "_KnownIds", progress: Progress) -> None:
         self.listing, self.known, self.progress = listing, known, progress
         self.result = Verification()
+        self.restored = evidence.restored()
         self._seen: set[Fault] = set()
         self._all_heard = True  # every seal could be read; else nobody can say what was never sealed
 
@@ -131,7 +132,8 @@ class _Run:
             name: {v.version for v in numbers.get(row.number, ())} for name, numbers in self.listing.items()
         }
         if not files or any(
-            name in listed and version not in listed[name] for name, version in copies.items()
+            name in listed and not {version, self.restored.get((name, row.key))} & listed[name]
+            for name, version in copies.items()
         ):
             self.fault("seal", row.number, "seal-file-missing")
         told = self._told(files, row.number, previous)
@@ -181,11 +183,14 @@ class _Run:
                 sealed = seals.parse(seals.read_file(store, version.key, version.version))
                 locked = store.head(version.key, version.version).lock_until
             except ValueError:
-                self.fault("seal", number, "seal-file-changed")
+                if not self._put_again(name, version):
+                    self.fault("seal", number, "seal-file-changed")
                 continue
             except StorageFailed as fault:
                 if fault.kind not in ("missing", "changed"):
                     raise
+                if self._put_again(name, version):
+                    continue
                 self.fault(
                     "seal", number, "seal-file-changed" if fault.kind == "changed" else "seal-file-missing"
                 )
@@ -195,6 +200,10 @@ class _Run:
                 self.fault("seal", number, "seal-unlocked")
             files.append(sealed)
         return files
+
+    def _put_again(self, store: str, version: StoredVersion) -> bool:
+        """Whether another version took the place of this damaged one, on an order that stands in the ledger."""
+        return self.restored.get((store, version.key), version.version) != version.version
 
     def _is_left_behind(self, number: int, previous: str) -> bool:
         files = self._files(number)

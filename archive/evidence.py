@@ -1,0 +1,174 @@
+"""系统文件: what the archive itself keeps in its stores beside records, looked at, and put again where one store lost it.
+
+Seals, results of fixity, papers of the fonds file, catalogue snapshots. Contract:
+- Each is proven by what the database says of it: the digest of the file, or for a seal the digest that the chain
+  holds. A store has it when some version under its key is proven; rows keep the version that was written first.
+- `put_again` takes the bytes from a store that has it, and writes a new locked version, read back, where it is missing
+  or damaged. The damaged one stays, locked. One event a file says where, which version, why and by whom:
+  `verification` and the readers know it from there. Where no store has it, it is told and nothing is done.
+- A well-formed file that says something else than the database is no damage: that is for `verify_audit` and people.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.utils import timezone
+
+from archive import audit, permissions, seals, stores
+from archive.errors import StorageFailed, WrongInput
+from archive.models import CatalogueSnapshot, Event, Paper, Seal
+from archive.permissions import Actor
+from archive.storage import Store
+
+Proof = Callable[[bytes], bool]
+LARGEST = 512 * 1024 * 1024
+SUBJECT = "evidence"
+
+
+@dataclass(frozen=True)
+class File:
+    """One file that every store should hold. `name` for people; `versions`: store → the one that is asked for by its
+    version, by `verification`."""
+
+    name: str
+    key: str
+    proof: Proof
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Found:
+    """Where a file is good, and where it is `missing` or `damaged`, or `untold`: it was put again, and a kill kept the
+    event from saying so."""
+
+    file: File
+    good: list[str] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)
+
+
+def expected() -> Iterator[File]:
+    for seal in Seal.objects.order_by("number").iterator(500):
+        yield File(f"第 {seal.number} 号封存", seal.key, _seal_proof(seal.digest), seal.copies)
+    for paper in Paper.objects.select_related("fonds").order_by("pk").iterator(500):
+        for key in sorted({copy["key"] for copy in paper.copies}):
+            yield File(f"{paper.fonds.code} 全宗卷第 {paper.number} 号", key, _digest_proof(paper.sha256))
+    runs = Event.objects.filter(kind="site", subject="fixity", action="fixity.run").order_by("sequence")
+    for data in runs.values_list("data", flat=True).iterator(500):
+        if data.get("file"):
+            yield File("固化核验结果", data["file"], _digest_proof(data["sha256"]))
+    for row in CatalogueSnapshot.objects.order_by("taken_at").iterator(500):
+        for key in sorted({copy["key"] for copy in row.copies}):
+            yield File(
+                f"目录快照 {timezone.localtime(row.taken_at):%Y-%m-%d}", key, _digest_proof(row.sha256)
+            )
+
+
+def _digest_proof(sha256: str) -> Proof:
+    return lambda content: hashlib.sha256(content).hexdigest() == sha256
+
+
+def _seal_proof(digest: str) -> Proof:
+    def proof(content: bytes) -> bool:
+        try:
+            return seals.digest_of(seals.parse(content)) == digest
+        except ValueError:
+            return False
+
+    return proof
+
+
+def look(file: File) -> Found:
+    """Ask every store. Raises StorageFailed when one cannot be asked at all."""
+    found, told = Found(file), restored()
+    for name, store in stores.configured().items():
+        listed = [one.version for one in store.versions(file.key) if not one.marker]
+        proven = [version for version in listed if _content(store, file, version) is not None]
+        asked = file.versions.get(name)
+        if not proven:
+            found.bad[name] = "damaged" if listed else "missing"
+        elif asked and not {asked, told.get((name, file.key))} & {*proven}:
+            found.bad[name] = "untold"
+        else:
+            found.good.append(name)
+    return found
+
+
+def _content(store: Store, file: File, version: str) -> bytes | None:
+    """The bytes of this version when they are proven."""
+    try:
+        with store.open(file.key, version) as stream:
+            content = stream.read(LARGEST + 1)
+    except StorageFailed as fault:
+        if fault.kind == "unreachable":
+            raise
+        return None
+    return content if len(content) <= LARGEST and file.proof(content) else None
+
+
+def wanting() -> Iterator[Found]:
+    """Every file that some store lacks. Reads them all: a job, or a command."""
+    for file in expected():
+        found = look(file)
+        if found.bad:
+            yield found
+
+
+def put_again(found: Found, *, actor: Actor, reason: str) -> list[str]:
+    """The stores into which it was put; [] where no store has it. Raises NotAllowed, WrongInput, StorageFailed."""
+    permissions.require(actor, "copy.restore")
+    if not reason.strip():
+        raise WrongInput(field="理由", reason="请写明为什么重新存入。")
+    content = _good(found)
+    if content is None:
+        return []
+    done = []
+    for name in found.bad:
+        store = stores.get(name)
+        version = (
+            _untold(store, found.file) if found.bad[name] == "untold" else _put(store, found.file, content)
+        )
+        data = {"store": name, "key": found.file.key, "version": version, "reason": reason.strip()[:300]}
+        with transaction.atomic():
+            audit.record(
+                actor=actor, action="evidence.restored", kind="site", subject=SUBJECT, name=found.file.name, data=data
+            )  # fmt: skip
+        done.append(name)
+    return done
+
+
+def _put(store: Store, file: File, content: bytes) -> str:
+    stored = store.put(
+        file.key,
+        io.BytesIO(content),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        content_type="application/octet-stream",
+        lock_until=stores.horizon(timezone.localdate()),
+    )
+    if _content(store, file, stored.version) is None:
+        raise StorageFailed(store=store.name, kind="changed", reason=f"{file.name}写入后读回的内容不同。")
+    return stored.version
+
+
+def _untold(store: Store, file: File) -> str:
+    listed = (one.version for one in store.versions(file.key) if not one.marker)
+    return next(version for version in listed if _content(store, file, version) is not None)
+
+
+def _good(found: Found) -> bytes | None:
+    untold = [name for name, how in found.bad.items() if how == "untold"]
+    for name in (*found.good, *untold):
+        store = stores.get(name)
+        for version in store.versions(found.file.key):
+            if not version.marker and (content := _content(store, found.file, version.version)) is not None:
+                return content
+    return None
+
+
+def restored() -> dict[tuple[str, str], str]:
+    """(store, key) → the version that was put again."""
+    rows = Event.objects.filter(kind="site", subject=SUBJECT, action="evidence.restored").order_by("sequence")
+    return {(data["store"], data["key"]): data["version"] for data in rows.values_list("data", flat=True)}
