@@ -2,7 +2,8 @@
 
 `ARCHIVE_STORES` names them; each is described by variables that begin with its name in capitals (`-` as `_`):
 `<NAME>_S3_BUCKET`, `_S3_ENDPOINT_URL`, `_S3_ACCESS_KEY_ID`, `_S3_SECRET_ACCESS_KEY`, `_S3_REGION`,
-`_S3_ADDRESSING` (path | virtual | auto), `_S3_CHECKSUMS` (when_required | when_supported) for an S3 store,
+`_S3_ADDRESSING` (path | virtual | auto), `_S3_CHECKSUMS` (when_required | when_supported), `_S3_READ_TIMEOUT` (seconds
+without an answer), `_S3_ATTEMPTS` (tries a request) for an S3 store,
 `<NAME>_PATH` and `<NAME>_IMMUTABLE` for a local one.
 `ARCHIVE_LOCK_HORIZON_YEARS` says how far ahead the probe must try a lock. A single store may leave the name away (`S3_BUCKET` …).
 Without `ARCHIVE_STORES` there is one local store, `local`, in the folder `store` of `ARCHIVE_DATA`.
@@ -101,6 +102,11 @@ def _one(env: Mapping[str, str], name: str, data: Path, *, alone: bool) -> Store
             raise NotConfigured(reason=f"{prefix}{key} 应为 {' 或 '.join(allowed)}，现为“{found}”。")
         return found
 
+    def number(given: str, key: str, least: int, most: int) -> int:
+        if not (given.isascii() and given.isdigit() and least <= int(given[:9]) <= most):
+            raise NotConfigured(reason=f"{prefix}{key} 应为 {least} 到 {most} 的整数，现为“{given}”。")
+        return int(given)
+
     immutable = value("IMMUTABLE", "0", ("0", "1", "true", "false")) in ("1", "true")
     if bucket := value("S3_BUCKET"):
         config = StoreConfig(
@@ -112,6 +118,8 @@ def _one(env: Mapping[str, str], name: str, data: Path, *, alone: bool) -> Store
             region=value("S3_REGION", StoreConfig.region),
             addressing=value("S3_ADDRESSING", StoreConfig.addressing, ADDRESSINGS),
             checksums=value("S3_CHECKSUMS", StoreConfig.checksums, CHECKSUMS),
+            read_timeout=number(value("S3_READ_TIMEOUT", "60"), "S3_READ_TIMEOUT", 1, 3600),
+            attempts=number(value("S3_ATTEMPTS", "4"), "S3_ATTEMPTS", 1, 10),
         )
         if bool(config.access_key_id) != bool(config.secret_access_key):
             reason = f"{prefix}S3_ACCESS_KEY_ID 和 {prefix}S3_SECRET_ACCESS_KEY 要么都给，要么都不给。"

@@ -6,6 +6,7 @@ import pytest
 
 from archive.errors import NotConfigured
 from archive.storage import from_environment, open_stores
+from archive.storage.config import landing
 
 KEYS = {
     "S3_ENDPOINT_URL": "http://s3",
@@ -56,6 +57,23 @@ def test_a_local_store_may_stand_in_another_folder():
     assert (config.path, config.immutable) == ("/mnt/nas", True)
 
 
+def test_how_long_a_store_is_waited_for_can_be_said():
+    env = {"ARCHIVE_STORES": "ceph", **KEYS}
+    assert (from_environment(env)[0].read_timeout, from_environment(env)[0].attempts) == (60, 4)
+    (config,) = from_environment(env | {"S3_READ_TIMEOUT": "20", "S3_ATTEMPTS": "2"})
+    assert (config.read_timeout, config.attempts) == (20, 2)
+
+
+def test_large_packages_land_in_a_bucket_of_their_own_or_nowhere():
+    assert landing({}) is None and landing(prefixed("ARCHIVE_KEY_STORE")) is None
+    env = {"ARCHIVE_STORES": "ceph", **prefixed("CEPH")}
+    direct = prefixed("ARCHIVE_DIRECT", KEYS | {"S3_BUCKET": "landing"})
+    config, public = landing(env | direct | {"ARCHIVE_DIRECT_PUBLIC_URL": "https://s3.example"})
+    assert (config.bucket, config.endpoint_url, public) == ("landing", "http://s3", "https://s3.example")
+    with pytest.raises(NotConfigured, match="不能是存档案的桶"):
+        landing(env | prefixed("ARCHIVE_DIRECT"))
+
+
 def test_the_probe_learns_the_lock_horizon_of_the_site():
     assert from_environment({})[0].horizon_days == 3650
     assert from_environment({"ARCHIVE_LOCK_HORIZON_YEARS": "2"})[0].horizon_days == 730
@@ -71,6 +89,8 @@ def test_the_probe_learns_the_lock_horizon_of_the_site():
         ({"ARCHIVE_STORES": "a", "A_S3_BUCKET": "box", "A_S3_ACCESS_KEY_ID": "id"}, "A_S3_SECRET_ACCESS_KEY"),
         ({"ARCHIVE_STORES": "a", "A_S3_BUCKET": "box", "A_S3_ADDRESSING": "maybe"}, "A_S3_ADDRESSING"),
         ({"ARCHIVE_STORES": "a", "A_S3_BUCKET": "box", "A_S3_CHECKSUMS": "always"}, "A_S3_CHECKSUMS"),
+        ({"ARCHIVE_STORES": "a", "A_S3_BUCKET": "box", "A_S3_READ_TIMEOUT": "0"}, "A_S3_READ_TIMEOUT"),
+        ({"ARCHIVE_STORES": "a", "A_S3_BUCKET": "box", "A_S3_ATTEMPTS": "many"}, "A_S3_ATTEMPTS"),
         ({"ARCHIVE_STORES": "a", "A_PATH": "/x", "A_IMMUTABLE": "maybe"}, "A_IMMUTABLE"),
         ({"ARCHIVE_LOCK_HORIZON_YEARS": "ten"}, "ARCHIVE_LOCK_HORIZON_YEARS"),
     ],
