@@ -130,11 +130,12 @@ def _word(value) -> str:
 
 
 def values_of(row: models.Model, without: Iterable[str] = ()) -> dict:
-    """A row by column name, as it will come out of JSON."""
-    return plain({field.attname: getattr(row, field.attname) for field in columns(type(row), without)})
+    """A row by column name."""
+    return {field.attname: getattr(row, field.attname) for field in columns(type(row), without)}
 
 
 def plain(value):
+    """As it will come out of JSON."""
     return json.loads(line(value))
 
 
