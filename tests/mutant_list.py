@@ -116,7 +116,7 @@ MUTANTS = [
       "ingest/examination.py", "    if periods.shorter(period.retention, case.retention):\n", "    if True:\n", DECISIONS),
     m("unknown-period-filed", "what nobody determined is filed for ten years",
       "archive/determinations.py", "    unknown = next((period for period in found if period.retention is None), None)\n",
-      "    unknown, known = None, [period for period in found if period.retention] or [Period('10', item_key)]\n",
+      "    unknown, found = None, [period for period in found if period.retention] or [Period('10', item_key)]\n",
       "tests/apps/test_determinations.py"),
     # What arrives
     m("same-name-other-content", "a package overwrites another of the same name in silence",
