@@ -109,6 +109,12 @@ MUTANTS = [
       "archive/stores.py", "day = horizon if end is None else min(horizon, end)", "day = horizon if end is None else end", FILING),
     m("fixity-digest-unread", "a flipped byte stays unseen",
       "archive/fixity.py", "    if digest != target.sha256:\n", "    if False:\n", f"{FIXITY}::test_every_flipped_byte_is_found"),
+    m("quarantined-adopted", "a damaged version is taken up again as if it were good",
+      "archive/copying.py", "version.marker or version.version in quarantined", "version.marker", "tests/apps/test_restoration.py"),
+    m("repair-without-source", "a copy is owed although no good one is left",
+      "archive/restoration.py", "elif not copy.good and copy.object_id not in _made([copy.object_id]):", "elif False:", "tests/apps/test_restoration.py"),
+    m("loss-by-one", "one person alone writes down that a file is lost",
+      "archive/restoration.py", "elif known.stated_by == actor.id:", "elif False:", "tests/apps/test_restoration.py"),
     # Periods
     m("due-a-year-early", "records may be destroyed a year too soon",
       "archive/periods.py", "date(formed_on.year + count + 1, 1, 1)", "date(formed_on.year + count, 1, 1)", "tests/pure/test_periods.py"),
