@@ -17,6 +17,7 @@ ACTIVE = {
     "xfa": Meaning("warning", "含有 XFA 动态表单，显示的内容可能变化", STATIC),
     "script": Meaning("warning", "网页中含有脚本或嵌入对象", STATIC),
     "macro": Meaning("warning", "含有宏", "请另存为不含宏的文件。"),
+    "formula": Meaning("warning", "含有会启动程序或取外部数据的公式或域", "请另存为只含数值的文件。"),
     "embedded-jump": Meaning("warning", "含有打开内嵌文件的动作", STATIC),
 }
 

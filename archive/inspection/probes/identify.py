@@ -6,6 +6,7 @@ Runs inside the fenced child. The PRONOM signatures are loaded once and stay.
 import os
 import zipfile
 
+from . import office
 from .report import Report
 
 IMAGES = {"image/jpeg", "image/png", "image/tiff", "image/jp2", "image/bmp", "image/gif", "image/webp",
@@ -23,6 +24,7 @@ EXTENSIONS = {
     "pdf": {"pdf"}, "ofd": {"ofd"}, "jpg": {"image"}, "jpeg": {"image"}, "png": {"image"}, "tif": {"image"},
     "tiff": {"image"}, "bmp": {"image"}, "gif": {"image"}, "webp": {"image"}, "jp2": {"image"}, "psd": {"image"},
     "docx": {"office"}, "xlsx": {"office"}, "pptx": {"office"}, "odt": {"office"}, "ods": {"office"},
+    "mp3": {"media"}, "wav": {"media"}, "mp4": {"media"}, "m4a": {"media"}, "mov": {"media"},
     "zip": {"zip"}, "rar": {"archive"}, "7z": {"archive"},
 }  # fmt: skip
 """Kinds a name may promise. Where the bytes are of another kind, the name deceives whoever opens the file."""
@@ -55,6 +57,8 @@ def probe(path: str, name: str, extract_to: str | None = None, trusted: list[str
             "OFD（GB/T 33190）",
             "application/ofd",
         )
+    elif report.kind == "other" and head.startswith(office.OLE):
+        report.kind = "office"
     elif report.kind == "other" and b"%PDF-" in head[:1024]:
         report.kind = "pdf"
     elif report.kind == "other" and suffix in EXTENSIONS and not report.puid:
@@ -103,6 +107,8 @@ def _kind(mime: str, puid: str) -> str:
         return "program"
     if mime in HTML or puid == "fmt/583":
         return "html"
+    if mime.startswith(("audio/", "video/", "application/mp4")):
+        return "media"
     if mime.startswith("text/") or mime in ("application/xml", "application/json"):
         return "text"
     return "other"
@@ -130,9 +136,11 @@ def _open(report: Report, path: str, extract_to: str | None, trusted: list[str] 
 
         ofd.open_and_report(report, path, extract_to, trust_roots.roots(trusted))
     elif report.kind in ("office", "zip"):
-        from . import office
-
         office.open_and_report(report, path, extract_to)
+    elif report.kind == "media":
+        from . import media
+
+        media.open_and_report(report, path)
     elif report.kind in ("text", "html"):
         from . import text
 

