@@ -235,10 +235,11 @@ def examine(target: Target, buffer: bytearray) -> Outcome:
         return Outcome(target, "truncated", f"应为 {target.bytes} 字节，只读出 {count} 字节。", count)
     if digest != target.sha256:
         return Outcome(target, "changed", f"sha256 应为 {target.sha256}，现为 {digest}。", count)
-    if target.lock_until and (held.lock_until is None or held.lock_until < target.lock_until):
+    ended = target.lock_until is None or target.lock_until <= timezone.now()  # then the store may forget it
+    if not ended and (held.lock_until is None or held.lock_until < target.lock_until):
         kept = f"{held.lock_until:%Y-%m-%d}" if held.lock_until else "没有锁定"
         return Outcome(target, "lock", f"应锁定到 {target.lock_until:%Y-%m-%d}，现为{kept}。", count)
-    if target.lock_mode == COMPLIANCE and held.lock_mode != COMPLIANCE:
+    if not ended and target.lock_mode == COMPLIANCE and held.lock_mode != COMPLIANCE:
         return Outcome(
             target, "lock", f"应以 COMPLIANCE 方式锁定，现为 {held.lock_mode or '没有锁定'}。", count
         )

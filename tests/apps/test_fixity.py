@@ -98,6 +98,20 @@ def test_a_copy_with_a_wrong_lock_can_still_be_read(stores, record, actor):
         assert stream.read() == b"first file"
 
 
+def test_a_lock_that_has_ended_may_be_forgotten_by_the_store(stores, record, actor):
+    copy = copies(record)[0]
+    damage(stores, copy, "no lock")
+    Copy.objects.filter(pk=copy.pk).update(lock_until=timezone.now() - timedelta(days=1))
+    assert sweep(actor=actor, everything=True).damaged == 0
+
+
+def test_a_compliance_lock_that_is_only_governance_is_damage(stores, record, actor):
+    copy = copies(record)[0]
+    Copy.objects.filter(pk=copy.pk).update(lock_mode="COMPLIANCE")
+    sweep(actor=actor, everything=True)
+    assert Damage.objects.get().copy_id == copy.pk and "COMPLIANCE" in Damage.objects.get().detail
+
+
 def test_a_copy_that_checks_out_again_returns_to_stored_and_its_damage_stays(stores, record, actor):
     copy = copies(record)[0]
     path = content_of(stores, copy)
