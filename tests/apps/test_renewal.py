@@ -269,6 +269,38 @@ def test_no_transaction_is_open_while_a_store_is_asked(stores, actor, monkeypatc
     assert asked and set(asked) == {outside}
 
 
+def test_a_run_ends_also_when_everything_would_be_due_again_at_once(stores, actor, monkeypatch):
+    record = a_record(stores, locked=years(1))
+    today = timezone.localdate()
+    monkeypatch.setattr(archive_stores, "renew_on", lambda record, locked, *, today: today)
+    renewal.renew(actor=actor)
+    assert {copy.renew_on for copy in copies(record)} == {today + timedelta(days=1)}
+
+
+def test_whoever_was_quicker_and_locked_for_longer_is_not_written_over(stores, actor, monkeypatch):
+    record = a_record(stores, locked=years(1))
+    store, whole = stores["local"], stores["local"].extend_lock
+    quicker = years(30)
+
+    def overtaken(key, version, until, mode=None):
+        held = whole(key, version, until, mode)
+        later[key] = whole(key, version, quicker)
+        return held
+
+    later: dict = {}
+    monkeypatch.setattr(store, "extend_lock", overtaken)
+    asked = renewal._Run._ask
+
+    def answered(run, wishes):
+        found = asked(run, wishes)
+        Copy.objects.filter(key__in=later).update(lock_until=quicker)  # the other one books first
+        return found
+
+    monkeypatch.setattr(renewal._Run, "_ask", answered)
+    renewal.renew(actor=actor)
+    assert {copy.lock_until for copy in copies(record)} == {quicker}
+
+
 def test_two_runs_at_once_are_one(stores, actor):
     with renewal.alone("renewal"), pytest.raises(renewal.Busy):
         renewal.renew(actor=actor)
