@@ -19,7 +19,8 @@ from archive.storage import Store, StoredObject
 Source = Callable[[DigitalObject], BinaryIO]
 """Opens the clear bytes of an object. Raises StorageFailed(kind="missing") when there are none."""
 
-CHUNK = 1024 * 1024
+CHUNK = 2 * 1024 * 1024
+"""Larger than the buffer of a store's reader, so that the bytes come straight into ours."""
 OPAQUE = "application/octet-stream"
 
 

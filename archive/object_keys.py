@@ -96,8 +96,7 @@ def ready(record: Record, items: Iterable[DigitalObject]) -> dict[UUID, bytes]:
 
 def data_key(item: DigitalObject) -> bytes:
     """The key of one encrypted object. Where the table has none, the key store is asked. Raises KeyFailed."""
-    row = ObjectKey.objects.filter(object=item.pk).first()
-    if row is not None:
+    for row in ObjectKey.objects.filter(object=item.pk):
         return unwrapped(row)
     record = item.record
     for entry in read(record.fonds.code, record.pk):

@@ -58,13 +58,13 @@ def listing(request: HttpRequest) -> HttpResponse:
 def _keys() -> list[dict[str, Any]]:
     missing, waiting = key_care.missing_keks(), key_care.waiting()
     facts: list[dict[str, Any]] = [
-        {"label": "现用的密钥加密密钥", "value": keks.current(), "code": True},
-        {"label": "留着解旧密钥的", "value": "、".join(keks.known()[1:]) or "没有", "code": True},
-        {"label": "等待改由现用密钥加密", "value": f"{amount(waiting)} 把" if waiting else "没有"},
+        {"label": "现用密钥", "value": keks.current(), "code": True},
+        {"label": "旧密钥", "value": "、".join(keks.known()[1:]) or "没有", "code": True},
+        {"label": "等待换密钥", "value": f"{amount(waiting)} 把数据密钥" if waiting else "没有"},
         {"label": "密钥库", "value": object_keys.key_store().describe()["where"], "code": True},
     ]
     if missing:
-        facts.append({"label": "缺少的密钥", "value": "、".join(missing), "code": True})
+        facts.append({"label": "缺少", "value": "、".join(missing), "code": True})
     return facts
 
 
