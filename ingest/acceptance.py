@@ -28,7 +28,7 @@ from archive.inspection.fence import Fence
 from archive.models import DigitalObject
 from archive.permissions import Actor
 from archive.records import NewObject, NewParty, NewRecord
-from ingest import receiving, staging
+from ingest import outdated, receiving, staging
 from ingest.examination import Examined, report_of
 from ingest.models import FindingRow, Submission
 from ingest.moves import locked, move, refuse
@@ -55,6 +55,7 @@ def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
         submission.report = report
         submission.examined_at = timezone.now()
         submission.pack_version = examined.pack_version
+        submission.rules = outdated.rules_of(submission.source)
         submission.fonds = examined.fonds or submission.fonds
         if case is not None:
             submission.title = privacy.mask_text(case.title)[:300]

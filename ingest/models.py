@@ -113,6 +113,7 @@ class Submission(models.Model):
     examined_at = models.DateTimeField(null=True)
     examinations = models.PositiveSmallIntegerField("检测次数", default=0)
     pack_version = models.CharField(max_length=40, blank=True)
+    rules = models.CharField("检测规则", max_length=24, blank=True)  # see outdated.py
     report = models.CharField(max_length=120, blank=True)  # the newest full report, in the staging storage
     record_uuid = models.UUIDField(
         default=new_id

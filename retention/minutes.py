@@ -6,7 +6,8 @@ from datetime import date
 
 from django.utils import timezone
 
-from retention import printing, rules
+from archive import printing
+from retention import rules
 from retention.models import Appraisal, AppraisalItem, Opinion
 from retention.rules import Outcome
 from retention.states import MANNERS, RESULTS
@@ -15,7 +16,7 @@ from retention.states import MANNERS, RESULTS
 def print_minutes(appraisal: Appraisal, results: Mapping[AppraisalItem, Outcome], decided_on: date) -> bytes:
     """PDF/A of the minutes. 1,000 records take about a second."""
     return printing.pdf(
-        "minutes",
+        "retention/minutes",
         {
             "title": "档案鉴定会议纪要",
             "facts": _facts(appraisal, results, decided_on),

@@ -11,10 +11,10 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 
-from archive import fonds_file, object_keys
+from archive import fonds_file, object_keys, printing
 from archive.models import Paper
 from archive.permissions import Actor
-from retention import listing, printing, signing, states
+from retention import listing, signing, states
 from retention.editions import rows_of
 from retention.models import Edition, Register
 
@@ -110,7 +110,7 @@ def register_pdf(edition: Edition) -> bytes:
         ],
     }
     return printing.pdf(
-        "register",
+        "retention/register",
         data,
         fonds=register.fonds,
         printed_on=timezone.localdate(edition.frozen_at),
@@ -194,7 +194,7 @@ def certificate_pdf(register: Register) -> bytes:
         "evidence": evidence_digest(register),
     }
     return printing.pdf(
-        "destruction",
+        "retention/destruction",
         data,
         fonds=register.fonds,
         printed_on=timezone.localdate(ended),

@@ -6,6 +6,7 @@
 <folder>/<source>/<version>/samples/*.json  read by the tests only
 """
 
+import hashlib
 import re
 import string
 import tomllib
@@ -30,6 +31,19 @@ SCHEDULE_CLASS = re.compile(r"site|[1-9]-([1-9][0-9]*|\?)")
 def registry() -> Registry:
     """The packs of this installation, loaded once."""
     return load()
+
+
+@cache
+def fingerprint(source: str) -> str:
+    """Eight letters that change with any file of the packs of a source, or of the tables common to all; of an unknown
+    source "" ."""
+    if not registry().packs(source):
+        return ""
+    digest = hashlib.sha256()
+    patterns = (f"{source}/*/pack.toml", f"{source}/*/dictionaries/*.csv", "common/*.csv")
+    for path in sorted(path for pattern in patterns for path in PACKS.glob(pattern)):
+        digest.update(f"{path.relative_to(PACKS).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def load(folder: Path | None = None) -> Registry:

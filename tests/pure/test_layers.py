@@ -21,7 +21,7 @@ DOORS = {
     ),
     # Foreign bytes are opened in the fenced child only. The demonstration and the printed
     # registers are bytes of our own.
-    "pikepdf": ("archive/inspection/probes/", "config/demonstration/", "retention/printing.py"),
+    "pikepdf": ("archive/inspection/probes/", "config/demonstration/", "archive/printing.py"),
     "pypdfium2": ("archive/inspection/probes/", "config/demonstration/"),
     "pygfried": ("archive/inspection/probes/", "config/doctor/"),  # doctor looks at a file of our own
     "lxml": ("archive/inspection/probes/", "archive/eep.py"),

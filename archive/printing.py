@@ -1,6 +1,7 @@
 """Printed forms: PDF/A-2b by typst, as the regulation prints them (A4, 宋体-like face, lines of 0.5 pt, page x/y).
 
-A form is `retention/forms/<name>.typ`; it imports `paper.typ` and reads one JSON object. A long list is set in parts
+A form is `<app>/forms/<name>.typ` (its app owns it); it imports `archive/forms/paper.typ` and reads one JSON object.
+A long list is set in parts
 of a few hundred rows, so that memory does not grow with the list (10,000 rows at once take more than 1 GB); every
 part but the last ends with a full page, and the page numbers are laid over the finished document.
 """
@@ -19,7 +20,8 @@ from archive import fonts
 from archive.errors import NotConfigured
 from archive.models import Fonds
 
-FORMS = Path(__file__).parent / "forms"
+ROOT = Path(__file__).parents[1]
+"""Where the apps lie: no form reads a file outside."""
 PART = 300
 """Rows set at a time. typst keeps what it has laid out for some runs: small parts keep that small."""
 INSTALL = "apt-get install -y fonts-noto-cjk"
@@ -29,12 +31,12 @@ def pdf(
     form: str,
     data: Mapping,
     *,
-    fonds: Fonds,
+    fonds: Fonds | str,
     printed_on: date,
     rows: Sequence[Mapping] = (),
     landscape: bool = False,
 ) -> bytes:
-    """`form` filled with `data` (must hold "title") and the list `rows`, as PDF/A-2b.
+    """`form` ("retention/register") filled with `data` (must hold "title") and the list `rows`, as PDF/A-2b.
 
     The form sees `data` with `fonds`, `printed_on`, `rows`, `first` and `last`. `landscape` must say what the form
     itself says. Raises NotConfigured when this machine has no Chinese font.
@@ -76,7 +78,7 @@ def _bound(parts: Sequence[tuple[bytes, bool]], data: dict, landscape: bool) -> 
         for content, again in parts[1:]:
             with pikepdf.open(BytesIO(content)) as part:
                 book.pages.extend(part.pages[: len(part.pages) - again])
-        feet = _compile(_compiler("folio", data | {"total": len(book.pages), "landscape": landscape}))
+        feet = _compile(_compiler("archive/folio", data | {"total": len(book.pages), "landscape": landscape}))
         with pikepdf.open(BytesIO(feet)) as folios:
             for page, foot in zip(book.pages, folios.pages, strict=True):
                 page.add_overlay(foot)
@@ -90,9 +92,10 @@ def _fonts() -> typst.Fonts:
 
 
 def _compiler(form: str, data: Mapping) -> typst.Compiler:
+    app, _, name = form.partition("/")
     return typst.Compiler(
-        str(FORMS / f"{form}.typ"),
-        root=str(FORMS),
+        str(ROOT / app / "forms" / f"{name}.typ"),
+        root=str(ROOT),
         font_paths=_fonts(),
         sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
     )
