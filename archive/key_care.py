@@ -9,12 +9,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from archive import audit, keks, object_keys
 from archive.errors import StorageFailed
 from archive.locks import alone
-from archive.models import ObjectKey, Record
+from archive.models import DigitalObject, ObjectKey, Record
 from archive.permissions import Actor
 
 BATCH = 100
@@ -32,6 +33,12 @@ class Rotated:
     done: int
     left: int
     fault: str = ""
+
+
+def encrypted_originals() -> dict[int, int]:
+    """How many originals lie encrypted, by the fonds' key in the database."""
+    rows = DigitalObject.objects.filter(encrypted=True, role="original").order_by()
+    return dict(rows.values_list("record__fonds").annotate(Count("pk")))
 
 
 def waiting() -> int:

@@ -57,8 +57,6 @@ TABLE: dict[str, Action] = {
     "copy.restore": action("恢复受损副本", "archivist"),
     "copy.lost": action("登记灭失", "archivist", "manager"),
     "fonds.stores": action("选定全宗的存储", "sysadmin"),
-    "lock_mode.read": action("查看锁定方式", "manager", "approver", "sysadmin", "inspector", "auditor"),
-    "lock_mode.change": action("改变锁定方式", "manager", "approver"),
     "audit.read": action("查看审计记录", "auditor", "inspector"),
     "catalogue.snapshot": action("存下目录快照", "sysadmin"),
     "catalogue.rebuild": action("从存储重建目录", "sysadmin"),

@@ -346,6 +346,14 @@ def get_by_code(actor: Actor, reference_code: str, action: str = "record.read") 
     return get_for(actor, pk, action)
 
 
+def file_for(actor: Actor, pk: UUID | str, action: str) -> tuple[Record, DigitalObject]:
+    """The gate to one file: its record, for this actor and action, and the file. Raises as `get_for` does."""
+    item = DigitalObject.objects.filter(pk=pk).first()
+    if item is None:
+        raise NotFound(what="这个文件")
+    return get_for(actor, item.record_id, action), item
+
+
 @transaction.atomic
 def move(record_id: UUID, to: str, *, actor: Actor, action: str, data: dict | None = None) -> Record:
     """The only writer of a record's state. `action` is the audit action that says why."""

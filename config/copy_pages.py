@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from archive import audit, fixity, jobs, records, restoration, spreading, stores
 from archive.errors import ArchiveError, NotFound
 from archive.http import actor_of, allowed, keyset, pager_of
-from archive.models import Copy, DigitalObject, Fonds
+from archive.models import Copy, Fonds
 from archive.permissions import Actor, NotAllowed
 from archive.templatetags.archive_words import amount, share
 from config import copies
@@ -155,10 +155,7 @@ def loss(request: HttpRequest, pk: UUID) -> HttpResponse:
     """登记灭失 of one file without any good copy."""
     request.place = PLACE
     actor = actor_of(request)
-    item = DigitalObject.objects.select_related("record__fonds").filter(pk=pk).first()
-    if item is None:
-        raise NotFound(what="这个文件")
-    record = records.get_for(actor, item.record_id, "copy.lost")
+    record, item = records.file_for(actor, pk, "copy.lost")
     form = Reason(request.POST if request.method == "POST" else None)
     form.fields["reason"].help_text = "写明在哪里找过、为什么找不回来。它记入审计，不能修改。"
     if form.is_valid():

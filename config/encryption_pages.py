@@ -6,7 +6,6 @@ The consequence is said before the button: whoever loses the keys loses the reco
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from archive import holdings, keks, key_care, object_keys
 from archive.http import actor_of, allowed
-from archive.models import DigitalObject, Fonds
+from archive.models import Fonds
 from archive.templatetags.archive_words import amount
 
 ON_WORDS = (
@@ -28,12 +27,7 @@ OFF_WORDS = "从现在起归档的文件不加密存放。已经加密的仍是�
 @allowed("encryption.read")
 def listing(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
-    sealed = dict(
-        DigitalObject.objects.filter(encrypted=True, role="original")
-        .order_by()
-        .values_list("record__fonds")
-        .annotate(Count("pk"))
-    )
+    sealed = key_care.encrypted_originals()
     rows = [
         {
             "fonds": fonds,

@@ -170,8 +170,8 @@ def _answer(path: Path, package: Package | None, load, stage: str, all_findings:
     if package is None:
         findings = [_unreadable(f"{path.name}：没有这个文件或文件夹，或没有读取权限")]
     else:
-        found = load(package) if load is not None and package.root is not None else []
-        findings = [*found, *checks.run(package, stage=stage)]
+        found = load(package) if load is not None and package.submission is not None else []
+        findings = [*(found or ()), *checks.run(package, stage=stage)]
     file = next(iter(package.files.values()), None) if package and package.root is None else None
     outcome = (package.facts.get("pdfa") or {}).get(file.path) if file else None
     return {

@@ -189,7 +189,7 @@ def test_readings_are_shown_to_those_who_may_see_them_only(record):
 
 def test_copies_tell_store_state_and_lock(record):
     html = text(reader("archivist").get(page(record, "copies")))
-    assert "local" in html and "完好" in html and "manifest.json" in html
+    assert "local" in html and "完好" in html and "manifest" in html
 
 
 def test_the_printed_sheet_is_masked_and_in_the_ledger(record):

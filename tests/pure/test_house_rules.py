@@ -21,6 +21,7 @@ RECORDS_WITHOUT_SCOPE = {
     "archive/rebuilding/records.py": "makes the rows of a lost database from the stores; shows nothing",
     "archive/rebuilding/rest.py": "the same: chains, relations and numbers of every record",
     "archive/pdfa.py": "locks the record whose file was judged",
+    "archive/correction.py": "moves the records filed under a class whose period was raised, by decision",
     "archive/extension.py": "locks the record of an opinion that was given on it",
     "retention/holds.py": "locks the records of a hold whose extent was asked for under the scope",
     "archive/holdings.py": "only asks whether a fonds holds anything",

@@ -14,6 +14,7 @@ from . import der, sm2
 SIGNED_DATA = ("1.2.156.10197.6.1.4.2.2", "1.2.840.113549.1.7.2")
 MESSAGE_DIGEST, SIGNING_TIME = "1.2.840.113549.1.9.4", "1.2.840.113549.1.9.5"
 SM3 = "1.2.156.10197.1.401"
+MOST_SIGNERS, MOST_CERTIFICATES = 20, 100
 
 
 class NotOurs(Exception):
@@ -42,16 +43,18 @@ def is_signed_data(data: bytes) -> bool:
         return False
 
 
-def verify(data: bytes, *contents: bytes) -> Signed:
-    """Verify `data` over any of the `contents` (several where writers differ). Raises NotOurs or Broken."""
+def verify(data: bytes, *contents: bytes) -> list[Signed]:
+    """All signers of `data` over any of the `contents` (several where writers differ). Raises NotOurs or Broken, also
+    when one of several signers does not hold."""
     try:
         signers, certificates, inner = _taken_apart(data)
         if not signers:
             raise Broken("签名数据里没有任何签名人")
-        found = [_signer(signer, certificates, inner, contents) for signer in signers]
+        if len(signers) > MOST_SIGNERS:
+            raise NotOurs(f"签名人多于 {MOST_SIGNERS} 个，没有逐个验证")
+        return [_signer(signer, certificates, inner, contents) for signer in signers]
     except (ValueError, IndexError, TypeError):
         raise NotOurs("不是 GB/T 35275 签名数据") from None
-    return found[0]
 
 
 def _taken_apart(data: bytes) -> tuple[list[der.Node], list[sm2.Certificate], bytes | None]:
@@ -61,9 +64,10 @@ def _taken_apart(data: bytes) -> tuple[list[der.Node], list[sm2.Certificate], by
     parts = der.only(wrapped.body).children()
     content = parts[2].children()
     inner = der.only(content[1].body).body if len(content) > 1 else None
-    certificates = [
-        sm2.Certificate(node.raw) for part in parts[3:] if part.is_context(0) for node in part.children()
-    ]
+    sent = [node.raw for part in parts[3:] if part.is_context(0) for node in part.children()]
+    if len(sent) > MOST_CERTIFICATES:
+        raise NotOurs(f"所附证书多于 {MOST_CERTIFICATES} 张")
+    certificates = [sm2.Certificate(raw) for raw in sent]
     signers = parts[-1]
     if signers.tag != der.SET or signers.context:
         raise ValueError("no signer infos")
@@ -106,11 +110,14 @@ def _signer(
 
 
 def _attributes(attributes: der.Node) -> tuple[bytes, datetime | None]:
-    digest, at = b"", None
+    """Digest of the content and time of signing. One that stands twice could be read in two ways: Broken."""
+    found: dict[str, der.Node] = {}
     for attribute in attributes.children():
         kind, values = attribute.children()
-        if kind.dotted() == MESSAGE_DIGEST:
-            digest = der.only(values.body).body
-        elif kind.dotted() == SIGNING_TIME:
-            at = der.only(values.body).moment()
-    return digest, at
+        if kind.dotted() in (MESSAGE_DIGEST, SIGNING_TIME):
+            if kind.dotted() in found:
+                raise Broken("签名属性重复，含义不明")
+            found[kind.dotted()] = der.only(values.body)
+    if MESSAGE_DIGEST not in found:
+        raise Broken("签名属性里没有内容的摘要")
+    return found[MESSAGE_DIGEST].body, found[SIGNING_TIME].moment() if SIGNING_TIME in found else None

@@ -10,7 +10,7 @@ from . import office
 from .report import Report
 
 IMAGES = {"image/jpeg", "image/png", "image/tiff", "image/jp2", "image/bmp", "image/gif", "image/webp",
-          "image/vnd.adobe.photoshop", "image/jpx"}  # fmt: skip
+          "image/vnd.adobe.photoshop", "image/jpx", "image/apng", "image/avif"}  # fmt: skip
 HTML = {"text/html", "application/xhtml+xml", "multipart/related", "message/rfc822"}
 ARCHIVES = {"application/x-rar-compressed", "application/vnd.rar", "application/x-7z-compressed", "application/gzip",
             "application/x-tar", "application/x-bzip2", "application/x-gzip"}  # fmt: skip
@@ -20,10 +20,14 @@ PROGRAMS = {
     "application/x-executable",
 }
 
+WITHOUT_MIME = {"fmt/1917": "image/tiff", "fmt/596": "audio/mp4", "fmt/2062": "image/avif"}
+"""BigTIFF, Apple Lossless and AVIF: PRONOM knows them by their bytes and names no media type."""
+
 EXTENSIONS = {
     "pdf": {"pdf"}, "ofd": {"ofd"}, "jpg": {"image"}, "jpeg": {"image"}, "png": {"image"}, "tif": {"image"},
     "tiff": {"image"}, "bmp": {"image"}, "gif": {"image"}, "webp": {"image"}, "jp2": {"image"}, "psd": {"image"},
     "docx": {"office"}, "xlsx": {"office"}, "pptx": {"office"}, "odt": {"office"}, "ods": {"office"},
+    "docm": {"office"}, "xlsm": {"office"}, "pptm": {"office"}, "xlsb": {"office"}, "avif": {"image"},
     "mp3": {"media"}, "wav": {"media"}, "mp4": {"media"}, "m4a": {"media"}, "mov": {"media"},
     "zip": {"zip"}, "rar": {"archive"}, "7z": {"archive"},
 }  # fmt: skip
@@ -33,7 +37,7 @@ WITHOUT_MARK = {"doc", "wps", "wpd", "xls", "et", "dbf", "csv", "txt"}
 """Documents of old programs that wrote no mark into their bytes: the name is all there is to go by."""
 
 IMAGE_EXTENSIONS = {
-    "image/jpeg": {"jpg", "jpeg", "jpe", "jfif"}, "image/png": {"png"}, "image/tiff": {"tif", "tiff"},
+    "image/jpeg": {"jpg", "jpeg", "jpe", "jfif", "mpo"}, "image/png": {"png"}, "image/apng": {"png", "apng"}, "image/tiff": {"tif", "tiff"},
     "image/bmp": {"bmp", "dib"}, "image/gif": {"gif"}, "image/webp": {"webp"},
 }  # fmt: skip
 
@@ -81,6 +85,7 @@ def _identify(report: Report, path: str, name: str) -> None:
         report.details["named-like-a-format"] = "extension are" in match.get("warning", "")
         return
     report.puid, report.format, report.mime = match["id"], match["format"], match["mime"] or None
+    report.mime = report.mime or WITHOUT_MIME.get(report.puid)
     if match.get("version") and match["version"] not in report.format:
         report.format += f" {match['version']}"
     by_bytes = any(word in match["basis"] for word in ("byte match", "container", "text match"))
@@ -97,7 +102,7 @@ def _kind(mime: str, puid: str) -> str:
         return "image"
     if "opendocument" in mime or "openxmlformats" in mime:
         return "office"
-    if mime in ("application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"):
+    if mime.startswith(("application/msword", "application/vnd.ms-")) and mime.split(".")[1:2] != ["ms-outlook"]:
         return "office"
     if puid == "x-fmt/263":
         return "zip"

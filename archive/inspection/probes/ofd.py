@@ -46,7 +46,11 @@ class _Package:
             self.report.say("doctype", path)
             return None
         try:
-            return etree.fromstring(data, self.parser)
+            root = etree.fromstring(data, self.parser)
+            if root.getroottree().docinfo.internalDTD is not None:  # in an encoding that hid it above
+                self.report.say("doctype", path)
+                return None
+            return root
         except (etree.XMLSyntaxError, ValueError) as fault:
             self.report.say("bad-xml", f"{path}：{str(fault)[:80]}")
             return None
@@ -76,16 +80,17 @@ def _entries_are_sound(report: Report, archive: zipfile.ZipFile) -> bool:
         if entry.flag_bits & 1:
             report.say("encrypted-user", entry.filename)
             return False
-        if entry.filename in seen:
+        name = posixpath.normpath(entry.filename.replace("\\", "/").lstrip("/"))
+        if name in seen:
             report.say("entry-twice", entry.filename)
         if entry.file_size > RATIO_FROM and entry.file_size > entry.compress_size * RATIO:
             report.say("high-compression", f"{entry.filename}：{entry.file_size} 字节")
-        seen.add(entry.filename)
+        seen.add(name)
     return True
 
 
 def _document(package: _Package, extract_to: str | None, roots) -> None:
-    report, coverage = package.report, ofd_signatures.Coverage()
+    report, signatures = package.report, ofd_signatures.Signatures(package, roots)
     root = package.xml("OFD.xml")
     if root is None:
         return
@@ -94,9 +99,8 @@ def _document(package: _Package, extract_to: str | None, roots) -> None:
     for body in bodies:
         start = package.resolve("OFD.xml", _text(body, "DocRoot"))
         document = package.xml(start)
-        if location := _text(body, "Signatures"):
-            where = package.resolve("OFD.xml", location)
-            ofd_signatures.verify_all(package, where, roots, coverage)
+        for listing in ofd_signatures.children(body, "Signatures"):
+            signatures.read(package.resolve("OFD.xml", listing.text))
         if document is None:
             continue
         _actions(report, document)
@@ -108,7 +112,7 @@ def _document(package: _Package, extract_to: str | None, roots) -> None:
         for listing in _all(document, "Attachments"):
             _attachments(package, package.resolve(start, listing.text), extract_to)
     if report.signed:
-        report.uncovered = coverage.gaps(list(package.entries))
+        report.uncovered = signatures.gaps()
     if not report.pages:
         report.say("no-pages")
     _stray(package)

@@ -15,11 +15,14 @@ from .report import TEXT_LIMIT, Report
 
 MOST_PAGES = 20_000
 EOF_SEARCHED = 4096
-XREF_READ = 32 << 20
+TABLE_READ = 8 << 20
 PDFA_ID = "{http://www.aiim.org/pdfa/ns/id/}"
 XMP = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True)
 
-BENIGN = ("xref entry for the xref stream itself is missing",)
+BENIGN = (
+    "xref entry for the xref stream itself is missing",
+    "object has offset 0 - a common error",  # a free entry that is not marked so: there never was such an object
+)
 DISPLACED = (
     "file is damaged", "xref not found", "attempting to reconstruct cross-reference table", "expected endstream",
     "attempting to recover stream length", "recovered stream length", "invalid xref entry",
@@ -96,7 +99,7 @@ def _is(text: str, patterns: tuple[str, ...]) -> bool:
 
 def _table_is_whole(path: str) -> bool:
     """The one cross-reference table has as many entries as it says and as the trailer's /Size says."""
-    if os.path.getsize(path) > XREF_READ:
+    if os.path.getsize(path) > TABLE_READ:
         return False
     with open(path, "rb") as file:
         data = file.read()
@@ -104,12 +107,28 @@ def _table_is_whole(path: str) -> bool:
     if len(tables) != 1:
         return False
     body, _, trailer = data[tables[0].end() :].partition(b"trailer")
-    sections = re.findall(rb"(\d+) (\d+)\s+((?:\d{10} \d{5} [nf][^\r\n]*\s+)+)", body)
-    size = re.search(rb"/Size (\d+)", trailer)
-    if not sections or size is None or b"/Prev" in trailer:
+    size = re.search(rb"/Size (\d{1,10})\b", trailer)
+    if size is None or b"/Prev" in trailer:
         return False
-    whole = all(len(re.findall(rb"\d{10} \d{5}", entries)) == int(count) for _, count, entries in sections)
-    return whole and int(size[1]) == max(int(first) + int(count) for first, count, _ in sections)
+    return int(size[1]) == _end_of_table(body.split())
+
+
+def _end_of_table(words: list[bytes]) -> int | None:
+    """One more than the highest object number of the sections that `words` spell; None when one is not complete."""
+    end, at = 0, 0
+    while at < len(words):
+        head = words[at : at + 2]
+        if len(head) < 2 or not all(word.isdigit() and len(word) <= 10 for word in head):
+            return None
+        first, count = int(head[0]), int(head[1])
+        entries = words[at + 2 : at + 2 + 3 * count]
+        if len(entries) < 3 * count or not all(
+            len(offset) == 10 and len(generation) == 5 and (offset + generation).isdigit() and mark in (b"n", b"f")
+            for offset, generation, mark in zip(entries[::3], entries[1::3], entries[2::3], strict=True)
+        ):
+            return None
+        end, at = max(end, first + count), at + 2 + 3 * count
+    return end
 
 
 def _pdfa_claim(document: pikepdf.Pdf) -> str | None:
@@ -146,7 +165,10 @@ def _read_pages(report: Report, path: str) -> None:
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as fault:
-        report.say("unreadable", f"PDFium：{fault}")
+        if "password" in str(fault):  # qpdf opens by either password, PDFium by the reader's only
+            report.say("encrypted-user")
+        else:
+            report.say("unreadable", f"PDFium：{fault}")
         return
     try:
         count = len(document)

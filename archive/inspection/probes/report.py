@@ -1,6 +1,6 @@
 """What one probe reports: a small record that every probe fills in. Runs inside the fenced child."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 TEXT_LIMIT = 200_000
 """Characters of text layer kept per file."""
@@ -10,9 +10,12 @@ MOST_FAULTS = 40
 
 def signature(**known: str) -> dict[str, str]:
     """One signature as found. `integrity`: intact, broken or unknown (with `why`); `trust`: trusted, untrusted, expired
-    or unknown (with `trust_why`); `time`: ISO 8601 or "", and `time_kind`: stamped, claimed or none."""
+    or unknown (with `trust_why`); `time`: ISO 8601 or "", and `time_kind`: stamped, claimed or none. `coverage`, where one
+    signature alone can tell (PDF): whole, revision (only permitted changes after it), changed (others), partial; else
+    ""; with `coverage_why`."""
     fact = dict.fromkeys(
-        ("form", "where", "signer", "issuer", "serial", "seal", "why", "trust_why", "time"), ""
+        ("form", "where", "signer", "issuer", "serial", "seal", "why", "trust_why", "time", "coverage",
+         "coverage_why"), ""
     )
     return fact | {"integrity": "unknown", "trust": "unknown", "time_kind": "none"} | known
 
@@ -43,4 +46,4 @@ class Report:
     def as_dict(self) -> dict:
         self.text = self.text if self.text.strip() else ""
         self.uncovered = self.uncovered[:MOST_FAULTS]
-        return asdict(self)
+        return dict(vars(self))  # not a deep copy: what a library left in it may not be copied

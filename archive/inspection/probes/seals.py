@@ -16,7 +16,7 @@ BY_CERTIFICATE = 1
 
 @dataclass(frozen=True)
 class Sealed:
-    """A sealing that holds over `digest`. `expired` says what was not valid at `at`; "" when all was."""
+    """A sealing that holds over `digest`; `at` is what the sealer says."""
 
     digest: bytes
     certificate: sm2.Certificate
@@ -24,7 +24,14 @@ class Sealed:
     seal: bytes
     name: str
     at: datetime | None
-    expired: str
+    valid_from: datetime
+    valid_until: datetime
+
+    def expired(self, at: datetime) -> str:
+        """Why the seal could not be used at that time; "" when it could."""
+        if self.valid_from <= at <= self.valid_until:
+            return ""
+        return f"印章有效期为 {self.valid_from:%Y-%m-%d} 至 {self.valid_until:%Y-%m-%d}，签章在有效期外"
 
 
 @dataclass(frozen=True)
@@ -66,10 +73,8 @@ def verify(data: bytes) -> Sealed:
         raise Broken("印章不是所称的制章者制作的（制章者签名不符）")
     if not _holds(seal, certificate):
         raise Broken("签章人不在这枚印章的持有人之列")
-    expired = ""
-    if at is not None and not seal.valid_from <= at <= seal.valid_until:
-        expired = f"印章有效期到 {seal.valid_until:%Y-%m-%d}，签章在有效期外"
-    return Sealed(digest, certificate, seal.maker, seal_node.raw, seal.name, at, expired)
+    period = seal.valid_from, seal.valid_until
+    return Sealed(digest, certificate, seal.maker, seal_node.raw, seal.name, at, *period)
 
 
 def _read_seal(node: der.Node) -> _Seal:

@@ -20,6 +20,8 @@ MOST_CONTENT = 4 << 20
 MOST_PIXELS = 60_000_000
 PAINTS = re.compile(rb"(?<![A-Za-z])(?:Tj|TJ|Do|sh|BI|[fF]\*?|[sS]|[bB]\*?)(?![A-Za-z*])|[)>\]]\s*['\"]")
 WRITES = re.compile(rb"(?<![A-Za-z])T[jJ](?![A-Za-z])|[)>\]]\s*['\"]")
+SMALLEST_SCAN = 600
+"""Pixels on the shorter side: what is smaller is no scanned sheet."""
 TOLERANCE, STAINS = 40, 0.0004
 """A page of one tone: at most four pixels in ten thousand differ from the ground by more than TOLERANCE of 255."""
 
@@ -130,7 +132,7 @@ def of_image(report: Report, frames) -> None:
         dpi = [number_of(value) for value in image.info.get("dpi", ())[:2]]
         if dpi and min(dpi) > 1:
             sheets.dpi[number] = round(min(dpi))
-        if min(image.size) >= 64:
+        if min(image.size) >= SMALLEST_SCAN:
             if of_one_tone(image.convert("L").reduce(8)):
                 sheets.blank.append(number)
             elif image.width * image.height < MOST_PIXELS:
