@@ -7,6 +7,7 @@ register = house.supervised(house.due(3))      three due records, appraised, lis
 
 from datetime import date
 
+from django.db import transaction
 from django.utils import timezone
 
 from archive import determinations, numbering
@@ -75,6 +76,7 @@ class House:
         self.appraised(found)
         return found
 
+    @transaction.atomic
     def appraised(self, records: list[Record], result: str = "destroy") -> Appraisal:
         """A decided appraisal with one opinion of `appraiser` on each."""
         now = timezone.now()

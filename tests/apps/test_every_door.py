@@ -46,6 +46,13 @@ DOORS = {
     "ingest:list": (GET, "submission.read"),
     "ingest:submission": (GET, "submission.read"),
     "ingest:report": (GET, "submission.read"),
+    "ingest:report_pdf": (GET, "submission.read"),
+    "ingest:report_json": (GET, "submission.read"),
+    "ingest:batch": (GET, "submission.read"),
+    "ingest:batch_pdf": (GET, "submission.read"),
+    "ingest:batch_json": (GET, "submission.read"),
+    "ingest:picture": (GET, "submission.examine"),
+    "ingest:again": (BOTH, "submission.examine"),
     "ingest:original": (GET, "submission.examine"),
     "ingest:examine": (POST, "submission.examine"),
     "ingest:confirm": (POST, "submission.confirm"),
@@ -136,7 +143,7 @@ DOORS = {
 }
 """name → (methods, action that opens it). Which roles have an action stands in the tables of `permissions`."""
 
-POSTED = {"periods:one": "determination.set", "system:fixity": "fixity.run"}
+POSTED = {"periods:one": "determination.set", "system:fixity": "fixity.run", "ingest:confirmations": "confirmation.give", "trust:list": "trust.manage"}
 """Doors through which more is needed to post than to look. (A form without content may be refused before.)"""
 NOTHING_THERE = (
     "retention:",
