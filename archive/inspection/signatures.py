@@ -4,7 +4,7 @@ A broken signature fails; a signer that cannot be trusted, and parts that nobody
 judge; without trusted roots the signer is not checked, and a time that only the signer states is not proven.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .base import Check, Finding, Package
 from .faults import shown
@@ -16,16 +16,11 @@ TRUST = "请核对签名人；确属可信的机构，请安全管理员把它�
 def judged(check: Check, package: Package) -> Iterator[Finding]:
     """The rows of every signature in and beside the files of a package."""
     for path, file in package.files.items():
-        for fact in file.probe.get("signed", ()):
+        facts = file.probe.get("signed", ())
+        for fact in facts:
             yield from _one(check, path, fact)
-        if missed := file.probe.get("uncovered"):
-            names = "、".join(missed[:3]) + (f"等 {len(missed)} 处" if len(missed) > 3 else "")
-            message = (
-                f"{path}：有内容不在任何签名保护之内（{shown(names)}）。请核对这些内容是不是签名之后加入的。"
-            )
-            yield check.finding("warning", message, file=path, value=shown(names), rule="签名覆盖范围")
-        elif file.probe.get("signed"):
-            yield check.finding("passed", f"{path}：签名覆盖全部内容。", file=path, rule="签名覆盖范围")
+        if facts:
+            yield from _coverage(check, path, facts, file.probe.get("uncovered", ()))
     for name, facts in package.bag.get("signed", {}).items():
         for fact in facts:
             yield from _one(check, name, fact)
@@ -34,6 +29,37 @@ def judged(check: Check, package: Package) -> Iterator[Finding]:
 def signed(package: Package) -> bool:
     """Whether there is any signature at all."""
     return bool(package.bag.get("signed")) or any(file.probe.get("signed") for file in package.files.values())
+
+
+def _coverage(check: Check, path: str, facts: list[dict], missed: Iterable[str]) -> Iterator[Finding]:
+    """A PDF's signatures each say how far they reach; an OFD's protect its parts together."""
+
+    def row(verdict: str, message: str, value: str = "") -> Finding:
+        return check.finding(
+            verdict, f"{path}：{message}", file=path, value=shown(value), rule="签名覆盖范围"
+        )
+
+    intact = [fact for fact in facts if fact["integrity"] == "intact"]
+    reach = {fact["coverage"] for fact in intact}
+    if not intact:
+        yield row("not-run", "没有验证有效的签名，覆盖范围未作检测。")
+        return
+    for fact in intact:
+        if fact["coverage"] in ("changed", "partial"):
+            where = f"{fact['form']}“{shown(fact['where'])}”" if fact["where"] else fact["form"]
+            yield row("failed", f"{where}没有保护整个文件：{fact['coverage_why']}。{ASK}", fact["where"])
+    if reach & {"changed", "partial"}:
+        return
+    if missed := list(missed):
+        names = "、".join(missed[:3]) + (f"等 {len(missed)} 处" if len(missed) > 3 else "")
+        message = f"有内容不在可依据的签名保护之内（{shown(names)}）。请核对这些内容是不是签名之后加入的。"
+        yield row("warning", message, names)
+    elif reach == {"revision"}:
+        why = "；".join(dict.fromkeys(fact["coverage_why"] for fact in intact))
+        message = f"最后一次签名之后文件又有追加（{shown(why)}），追加的部分不在签名保护之内。请核对。"
+        yield row("warning", message, why)
+    else:
+        yield row("passed", "签名覆盖全部内容。")
 
 
 def _one(check: Check, path: str, fact: dict) -> Iterator[Finding]:

@@ -14,23 +14,39 @@ from asn1crypto import cms, tsp, x509
 from . import gb35275, sm2, trust_roots
 from .report import signature
 
+MOST_CONTENT, MOST_VALUE = 64 << 20, 4 << 20
+OF_THE_STATE = bytes.fromhex("2a811ccf5501")
+"""How the object ids of the national algorithms (1.2.156.10197.1…) begin."""
+
 
 def verify_detached(content: str, value: str, trusted: list[str] | None = None) -> dict:
-    """A CMS signature in the file `value` over the file `content`: {"signed": [fact]}. For the fence."""
+    """A CMS signature in the file `value` over the file `content`: {"signed": [a fact for each signer]}. For the
+    fence."""
     quiet()
     roots = trust_roots.roots(trusted)
     fact = signature(form="CMS 签名", where="")
-    with open(value, "rb") as file:
-        data = file.read(4 << 20)
-    with open(content, "rb") as file:
-        exact = file.read()
     try:
-        held = gb35275.verify(data, exact, sm2.sm3(exact))
-        return {"signed": [fact | _by_sm2(held, roots)]}
+        exact, data = _read(content, MOST_CONTENT), _read(value, MOST_VALUE)
+        signers = [_by_sm2(held, roots) for held in gb35275.verify(data, exact, sm2.sm3(exact))]
     except gb35275.Broken as fault:
-        return {"signed": [fact | {"integrity": "broken", "why": str(fault)}]}
+        signers = [{"integrity": "broken", "why": str(fault)}]
     except gb35275.NotOurs:
-        return {"signed": [fact | _detached(exact, data, roots)]}
+        signers = _detached(exact, data, roots)
+    except _TooLarge as fault:
+        signers = [{"why": str(fault)}]
+    return {"signed": [fact | found for found in signers]}
+
+
+class _TooLarge(Exception):
+    """The message says which, in Chinese."""
+
+
+def _read(path: str, most: int) -> bytes:
+    with open(path, "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise _TooLarge(f"文件大于 {most >> 20} MB，没有读取")
+    return data
 
 
 def _by_sm2(held: gb35275.Signed, roots) -> dict:
@@ -43,77 +59,102 @@ def _by_sm2(held: gb35275.Signed, roots) -> dict:
     }  # fmt: skip
 
 
-def _detached(exact: bytes, data: bytes, roots) -> dict:
-    from pyhanko.sign.general import SigningError
-    from pyhanko.sign.validation import async_validate_detached_cms
-    from pyhanko.sign.validation.errors import SignatureValidationError
-
+def _detached(exact: bytes, data: bytes, roots) -> list[dict]:
     try:
         info = cms.ContentInfo.load(data, strict=True)
         if info["content_type"].native != "signed_data":
-            return {"integrity": "broken", "why": "不是 CMS 签名数据"}
+            return [{"integrity": "broken", "why": "不是 CMS 签名数据"}]
         signed = info["content"]
-        if not len(signed["signer_infos"]):
-            return {"integrity": "broken", "why": "签名数据里没有任何签名人"}
-        at, kind = best_time(_claimed(signed))
+        signers = list(signed["signer_infos"])
+    except Exception as fault:  # another's parser on another's bytes
+        return [{"integrity": "broken", "why": f"不是可读的 CMS 签名数据（{type(fault).__name__}）"}]
+    if not signers:
+        return [{"integrity": "broken", "why": "签名数据里没有任何签名人"}]
+    if len(signers) > gb35275.MOST_SIGNERS:
+        return [{"why": f"签名人多于 {gb35275.MOST_SIGNERS} 个，没有逐个验证"}]
+    return [_signer(exact, signed, signer, roots) for signer in signers]
+
+
+def _signer(exact: bytes, signed: cms.SignedData, signer: cms.SignerInfo, roots) -> dict:
+    """One signer as if he were the only one: pyHanko knows no others."""
+    from pyhanko.sign.validation import async_validate_detached_cms
+
+    try:
+        alone = signed.copy()
+        alone["signer_infos"] = cms.SignerInfos([signer])
+        at, kind = best_time(_claimed(signer))
         status = asyncio.run(
             async_validate_detached_cms(
                 exact,
-                signed,
+                alone,
                 signer_validation_context=context(roots, at),
                 ts_validation_context=context(roots, None),
                 key_usage_settings=any_usage(),
             )
         )
-    except (SigningError, SignatureValidationError, NotImplementedError) as fault:
-        return {"why": f"签名采用的算法或写法不能验证（{str(fault)[:80]}）"}
-    except (ValueError, KeyError, TypeError) as fault:
-        return {"integrity": "broken", "why": f"不是可读的 CMS 签名数据（{type(fault).__name__}）"}
-    stamp = status.timestamp_validity
-    if stamp is not None and stamp.valid and stamp.trusted:
-        at, kind = stamp.timestamp, "stamped"
-    return described(status, roots, at, kind)
+        stamp = status.timestamp_validity
+        if stamp is not None and stamp.valid and stamp.trusted:
+            at, kind = stamp.timestamp, "stamped"
+        return described(status, roots, at, kind)
+    except Exception as fault:
+        return {"why": unverifiable(fault, signer.dump())}
+
+
+def unverifiable(fault: Exception, data: bytes) -> str:
+    """Why a signature could be neither confirmed nor refuted."""
+    if OF_THE_STATE in data:
+        return "签名采用国密算法 SM2，这种写法不能验证"
+    return f"签名采用的算法或写法不能验证（{type(fault).__name__}：{str(fault)[:80]}）"
 
 
 def verify_stamp(content: str, value: str, trusted: list[str] | None = None) -> dict:
     """An RFC 3161 time stamp (token or whole reply) in the file `value` over the file `content`. For the fence."""
-    from pyhanko.sign.general import SigningError
-    from pyhanko.sign.validation.errors import SignatureValidationError
-    from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
-    from pyhanko.sign.validation.status import TimestampSignatureStatus
-
     quiet()
     roots = trust_roots.roots(trusted)
     fact = signature(form="时间戳", where="")
-    with open(value, "rb") as file:
-        data = file.read(4 << 20)
     try:
-        info = cms.ContentInfo.load(data)
-        if info.native is None or info["content_type"].native != "signed_data":
-            raise ValueError("no token")
+        exact, data = _read(content, MOST_CONTENT), _read(value, MOST_VALUE)
+        token = _token(data)
+    except _TooLarge as fault:
+        return {"signed": [fact | {"why": str(fault)}]}
+    except Exception:  # another's parser on another's bytes
+        return {"signed": [fact | {"integrity": "broken", "why": "不是可读的时间戳"}]}
+    try:
+        return {"signed": [fact | _stamp(exact, token, roots)]}
+    except Exception as fault:
+        return {"signed": [fact | {"why": unverifiable(fault, b"").replace("签名", "时间戳", 1)}]}
+
+
+def _token(data: bytes) -> cms.SignedData:
+    """From a token or from the reply around it. Raises ValueError and whatever asn1crypto raises."""
+    try:
+        info = cms.ContentInfo.load(data, strict=True)
+        if info["content_type"].native == "signed_data":
+            return info["content"]
     except (ValueError, KeyError, TypeError):
-        try:
-            info = tsp.TimeStampResp.load(data)["time_stamp_token"]
-        except (ValueError, KeyError, TypeError):
-            return {"signed": [fact | {"integrity": "broken", "why": "不是可读的时间戳"}]}
-    with open(content, "rb") as file:
-        exact = file.read()
-    try:
-        kwargs = asyncio.run(
-            validate_tst_signed_data(
-                info["content"], context(roots, None), lambda name: hashlib.new(_digest(name), exact).digest()
-            )
-        )
-        status = TimestampSignatureStatus(**kwargs)
-    except (SigningError, SignatureValidationError, NotImplementedError) as fault:
-        return {"signed": [fact | {"why": f"时间戳采用的算法或写法不能验证（{str(fault)[:80]}）"}]}
-    except (ValueError, KeyError, TypeError) as fault:
-        broken = {"integrity": "broken", "why": f"不是可读的时间戳（{type(fault).__name__}）"}
-        return {"signed": [fact | broken]}
-    found = described(status, roots, status.timestamp, "stamped")
-    if found["integrity"] == "broken":
-        found["why"] = "时间戳所对的内容不是这份文件，或其签名值不符"
-    return {"signed": [fact | found]}
+        pass  # then it may be a reply
+    reply = tsp.TimeStampResp.load(data, strict=True)
+    if reply["status"]["status"].native not in ("granted", "granted_with_mods"):
+        raise ValueError("refused")
+    info = reply["time_stamp_token"]
+    if info["content_type"].native != "signed_data":
+        raise ValueError("no token")
+    return info["content"]
+
+
+def _stamp(exact: bytes, token: cms.SignedData, roots) -> dict:
+    from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+    from pyhanko.sign.validation.status import TimestampSignatureStatus
+
+    def imprint(name: str) -> bytes:
+        return hashlib.new(_digest(name), exact).digest()
+
+    found = asyncio.run(validate_tst_signed_data(token, context(roots, None), imprint))
+    status = TimestampSignatureStatus(**found)
+    fact = described(status, roots, status.timestamp, "stamped")
+    if fact["integrity"] == "broken":
+        fact["why"] = "时间戳所对的内容不是这份文件，或其签名值不符"
+    return fact
 
 
 def _digest(name: str) -> str:
@@ -145,8 +186,8 @@ def best_time(claimed: datetime | None) -> tuple[datetime | None, str]:
     return (claimed if claimed.tzinfo else claimed.replace(tzinfo=UTC)), "claimed"
 
 
-def _claimed(signed) -> datetime | None:
-    for attribute in signed["signer_infos"][0]["signed_attrs"]:
+def _claimed(signer: cms.SignerInfo) -> datetime | None:
+    for attribute in signer["signed_attrs"]:
         if attribute["type"].native == "signing_time":
             return attribute["values"].native[0]
     return None

@@ -3,39 +3,54 @@
 Offline, as all of it: see `cms_signatures.py`. SM2 lies outside pyHanko: such a signature is said not to be verified.
 """
 
+from itertools import islice
+
 from . import sm2
 from .cms_signatures import any_usage, best_time, context, described, quiet, unverifiable
 from .report import Report, signature
 
 CHANGED = "签名之后文件又追加了内容，所作的改动不在签名允许之列"
 PARTIAL = "签名所列的字节范围有空缺或不从文件开头算起，空缺里的内容可以任意改动"
-LATER = {"NONE": "只改了文件结构", "LTA_UPDATES": "只加了时间戳或验证资料", "FORM_FILLING": "只加了签名或填了表单"}
+MOST_SIGNATURES = 50
+LATER = {
+    "NONE": "只改了文件结构",
+    "LTA_UPDATES": "只加了时间戳或验证资料",
+    "FORM_FILLING": "只加了签名或填了表单",
+}
 
 
 def verify_all(report: Report, path: str, roots: tuple[sm2.Certificate, ...]) -> None:
     """A fact for each signature and each document time stamp of the PDF at `path`."""
     from pyhanko.pdf_utils.reader import PdfFileReader
+    from pyhanko.sign.fields import enumerate_sig_fields
 
     quiet()
     with open(path, "rb") as file:
         try:
             reader = PdfFileReader(file, strict=False)
-            found = [*reader.embedded_signatures]
+            fields = [*islice(enumerate_sig_fields(reader, filled_status=True), MOST_SIGNATURES + 1)]
         except Exception as fault:  # another's parser on another's bytes
             why = f"签名不能读出（{type(fault).__name__}）"
             report.signed.append(signature(form="PDF 签名", where="", why=why))
             return
-        for embedded in found:
-            fact = signature(form="PDF 签名", where=embedded.field_name or "")
-            if embedded.sig_object.get("/Type") == "/DocTimeStamp":
-                fact["form"] = "PDF 时间戳"
-            try:
-                fact |= _embedded(embedded, roots)
-            except Exception as fault:
-                fact["why"] = unverifiable(fault, bytes(embedded.pkcs7_content))
-            report.signed.append(fact)
-    if not found:
-        report.signed.append(signature(form="PDF 签名", where="", why="签名不在文件的签名域里，不能验证"))
+        for name, value, field in fields[:MOST_SIGNATURES]:
+            form = "PDF 时间戳" if value.get("/Type") == "/DocTimeStamp" else "PDF 签名"
+            report.signed.append(
+                signature(form=form, where=str(name)) | _field(reader, name, value, field, roots)
+            )
+    if len(fields) > MOST_SIGNATURES:
+        report.signed.append(signature(form="PDF 签名", where="", why="签名太多，没有逐个验证"))
+    elif report.details["signatures"] > len(fields):
+        report.signed.append(signature(form="PDF 签名", where="", why="有签名不在文件的签名域里，不能验证"))
+
+
+def _field(reader, name: str, value, field, roots) -> dict:
+    from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+
+    try:
+        return _embedded(EmbeddedPdfSignature(reader, field.get_object(), name), roots)
+    except Exception as fault:
+        return {"why": unverifiable(fault, bytes(value.get("/Contents", b"")))}
 
 
 def _embedded(embedded, roots) -> dict:

@@ -13,10 +13,8 @@ def signature(**known: str) -> dict[str, str]:
     or unknown (with `trust_why`); `time`: ISO 8601 or "", and `time_kind`: stamped, claimed or none. `coverage`, where one
     signature alone can tell (PDF): whole, revision (only permitted changes after it), changed (others), partial; else
     ""; with `coverage_why`."""
-    fact = dict.fromkeys(
-        ("form", "where", "signer", "issuer", "serial", "seal", "why", "trust_why", "time", "coverage",
-         "coverage_why"), ""
-    )
+    names = "form where signer issuer serial seal why trust_why time coverage coverage_why"
+    fact = dict.fromkeys(names.split(), "")
     return fact | {"integrity": "unknown", "trust": "unknown", "time_kind": "none"} | known
 
 

@@ -76,7 +76,7 @@ class Certificate:
     def __post_init__(self) -> None:
         try:
             self.parsed.native  # noqa: B018 - asn1crypto parses when asked; asked here, it fails here
-            self.key, self.is_ca, self.longest_below, self.name, self.valid_at(datetime.now(UTC))  # noqa: B018
+            self.key, self.is_ca, self.longest_below, self.name, self.valid_at(datetime.now(UTC))
         except (
             ValueError,
             TypeError,
