@@ -125,7 +125,7 @@ def test_killed_at_any_moment_it_goes_on_and_nothing_is_half(store, carrier):
         found = house.due(RECORDS)
         indexing.follow([record.pk for record in found])
         register, before = house.executing(found), contents(store, found)
-        assert len(before) == RECORDS * 3
+        assert len(before) == RECORDS * 4  # two files, the manifest, its EEP
         while killed < KILLS and fresh(register).state == "executing":
             killed += carry_on_and_die(dice, carrier)
             nothing_is_half(register, store, before)
