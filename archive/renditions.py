@@ -53,36 +53,60 @@ def page_image(item: DigitalObject, page: int, width: int, *, mark: str = "", pl
     asked at the gate.
     """
     with tempfile.TemporaryDirectory(prefix="page-") as folder:
-        clean, marked = Path(folder) / "clean.jpg", Path(folder) / "marked.jpg"
+        clean, stamped = Path(folder) / "clean.jpg", Path(folder) / "marked.jpg"
         kept = _take(item, page, width, clean)
         if not kept:
             _render(item, page, width, clean)
         if width == THUMB:
             return clean.read_bytes()
-        answer = _stamp(clean, mark, plain_mark, marked)
-        if "crashed" in answer and kept:  # half written, as a kill leaves it
-            _render(item, page, width, clean)
-            answer = _stamp(clean, mark, plain_mark, marked)
-        if "crashed" in answer:
-            raise NotShown(reason=f"{answer['crashed']}。")
-        return marked.read_bytes()
+        try:
+            return marked(clean, mark, plain_mark, stamped)
+        except Busy:
+            raise
+        except NotShown:
+            if not kept:
+                raise
+        _render(item, page, width, clean)  # what was kept is half written, as a kill leaves it
+        return marked(clean, mark, plain_mark, stamped)
 
 
 def _render(item: DigitalObject, page: int, width: int, to: Path) -> None:
     kind = kind_of(item)
-    if not kind:
-        raise NotShown(reason="这种格式没有可以显示的页面。")
     if item.bytes > LARGEST:
         raise NotShown(reason=f"文件超过 {LARGEST // 1024**2} MB。")
     original = to.with_name("original")
     with contents.open_object(item) as source, original.open("wb") as sink:
         shutil.copyfileobj(source, sink, 1024 * 1024)
-    answer = _call("render", item.pk, path=str(original), kind=kind, page=page, width=width, to=str(to))
+    draw(item.pk, original, kind, page, width, to)
+    _keep(item, page, width, to.read_bytes())
+
+
+def draw(of: UUID, path: Path, kind: str, page: int, width: int, to: Path) -> None:
+    """One page of the file at `path` as JPEG at `to`. `of` names whose bytes they are: what kept the fence too long is
+    not tried again for a while. Raises NotShown with the reason."""
+    if not kind:
+        raise NotShown(reason="这种格式没有可以显示的页面。")
+    answer = _call("render", of, path=str(path), kind=kind, page=page, width=width, to=str(to))
     if "missing" in answer:
         raise NotShown(reason=f"这份文件只有 {answer['missing']} 页。")
     if "crashed" in answer:
         raise NotShown(reason=f"{answer['crashed']}。原件没有改动。")
-    _keep(item, page, width, to.read_bytes())
+
+
+def marked(clean: Path, mark: str, plain_mark: str, to: Path) -> bytes:
+    """The picture at `clean` with the reader's mark. Raises NotShown."""
+    answer = _stamp(clean, mark, plain_mark, to)
+    if "crashed" in answer:
+        raise NotShown(reason=f"{answer['crashed']}。")
+    return to.read_bytes()
+
+
+def unpack(of: UUID, package: Path, to: Path) -> dict:
+    """The facts of `probes.unpacking.unpack`, its files written below `to`. Raises NotShown."""
+    answer = _call("unpack", of, source=str(package), destination=str(to), limits=None)
+    if not answer.get("readable"):
+        raise NotShown(reason="信息包不能再次打开。")
+    return answer
 
 
 def _stamp(clean: Path, mark: str, plain_mark: str, to: Path) -> dict:

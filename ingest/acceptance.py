@@ -29,7 +29,7 @@ from archive.models import DigitalObject
 from archive.permissions import Actor
 from archive.records import NewObject, NewParty, NewRecord
 from ingest import outdated, receiving, staging
-from ingest.examination import Examined, report_of
+from ingest.examination import ENGINE, Examined, report_of
 from ingest.models import FindingRow, Submission
 from ingest.moves import locked, move, refuse
 
@@ -92,7 +92,11 @@ def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
             kind="submission",
             subject=submission.pk,
             name=str(submission),
-            data={"reason": submission.reason, "report_number": number},
+            data={
+                "reason": submission.reason,
+                "report_number": number,
+                "rules": f"检测引擎 {ENGINE}，配置包 {examined.pack_version or '无'}",
+            },
         )
     if examined.verdict != "accepted":
         staging.drop_work_folder(submission.pk)

@@ -27,7 +27,7 @@ from archive.inspection.examine import examine_all as inspect
 from archive.inspection.fence import Fence
 from archive.inspection.verapdf import VeraPdf
 from archive.models import DigitalObject, Fonds, RecordParty, SourceSystem
-from ingest import confirmations, staging
+from ingest import confirmations, reports, staging
 from ingest.models import CONFIRMATION, JUDGEMENT, PERIOD, Submission
 
 ENGINE = "3"
@@ -118,13 +118,18 @@ def masked(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(
         replace(
             row,
-            file=row.file and _visible(privacy.mask_text(row.file))[:400],
+            file=row.file and shown_path(row.file),
             field=row.field and _visible(privacy.mask_text(row.field))[:120],
             value=row.value and _visible(privacy.mask_text(row.value))[:300],
             message=_visible(privacy.mask_text(row.message))[:1000],
         )
         for row in findings
     )
+
+
+def shown_path(path: str) -> str:
+    """A path in a package as findings name it."""
+    return _visible(privacy.mask_text(path))[:400]
 
 
 def _visible(text: str) -> str:
@@ -311,12 +316,13 @@ def _finding(check: str, property: str, verdict: str, message: str, **more: Any)
 
 def report_of(submission: Submission, examined: Examined) -> dict:
     """The full report as it lies beside the bytes. Masked: it may be read by whoever may see the submission."""
+    findings = [finding.as_dict() for finding in examined.findings]
     return {
-        "format": "examination-report/1",
+        "format": reports.FORMAT,
         "engine": ENGINE,
         "pack": examined.pack_version,
         "examined_at": timezone.localtime().isoformat(timespec="seconds"),
-        "stage": "归档",
+        "stage": reports.STAGE,
         "submission": {
             "id": str(submission.pk),
             "source": submission.source,
@@ -329,7 +335,8 @@ def report_of(submission: Submission, examined: Examined) -> dict:
         },
         "verdict": examined.verdict,
         "reasons": list(examined.reasons),
-        "findings": [finding.as_dict() for finding in examined.findings],
+        **reports.tables(findings),
+        "findings": findings,
         "files": [
             {
                 "path": privacy.mask_text(item.path),

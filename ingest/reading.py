@@ -6,13 +6,15 @@ from datetime import datetime, time
 from uuid import UUID
 
 from django.db.models import Count, Q
+from django.urls import reverse
 from django.utils import timezone
 
-from archive import unseen
+from archive import permissions, renditions, unseen
 from archive.errors import StorageFailed
+from archive.models import DigitalObject, Record
 from archive.permissions import Actor
-from ingest import staging
-from ingest.models import Submission
+from ingest import pictures, staging
+from ingest.models import FindingRow, Submission
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,21 @@ def seen_by(actor: Actor, findings: list[dict]) -> list[dict]:
     """The same findings without the 档号 that this actor may not know."""
     messages = unseen.without_unseen_codes([finding["message"] for finding in findings], actor)
     return [finding | {"message": text} for finding, text in zip(findings, messages, strict=True)]
+
+
+def pages_in_record(record: Record, rows: list[FindingRow], actor: Actor) -> dict[int, list[dict]]:
+    """Position of a finding → the pages it names, as they are read in the record by whoever may read that."""
+    if record.state == "destroyed" or not permissions.check(actor, "record.read", record):
+        return {}
+    objects = list(record.digital_objects.filter(role="original"))
+
+    def shown(item: DigitalObject, page: int) -> dict:
+        image = reverse("reading:page", args=[record.pk, item.pk, page, renditions.THUMB])
+        url = reverse("reading:read", args=[record.pk, item.pk])
+        return {"number": page, "image": image, "url": f"{url}?page={page}"}
+
+    found = pictures.in_record(rows, objects)
+    return {at: [shown(item, page) for page in pages] for at, (item, pages) in found.items()}
 
 
 def submission_of(record_id: UUID) -> Submission | None:

@@ -198,7 +198,13 @@ def fresh_work_folder(submission_id: UUID) -> Path:
     return folder
 
 
+def pages_folder(submission_id: UUID) -> Path:
+    """Where pictures of failing pages lie until the package is examined again, filed, or forgotten by the sweep."""
+    return work_folder(submission_id).with_suffix(".pages")
+
+
 def drop_work_folder(submission_id: UUID) -> None:
+    shutil.rmtree(pages_folder(submission_id), ignore_errors=True)
     shutil.rmtree(work_folder(submission_id), ignore_errors=True)
 
 

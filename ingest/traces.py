@@ -25,7 +25,7 @@ class Traces:
             if submission.blob and storages["staging"].exists(submission.blob):
                 left.append(submission.blob)
             left += _reports(submission)
-            if staging.work_folder(submission.pk).exists():
+            if staging.work_folder(submission.pk).exists() or staging.pages_folder(submission.pk).exists():
                 left.append(str(submission.pk))
         return left
 

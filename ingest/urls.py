@@ -2,13 +2,24 @@
 
 from django.urls import path
 
-from ingest.views import batches, confirmations, direct, handover, package, sample, upload, worklist
+from ingest.views import batches, confirmations, direct, handover, package, reports, sample, upload, worklist
 
 app_name = "ingest"
 urlpatterns = [
     path("packages/", worklist.worklist, name="list"),
     path("packages/<uuid:pk>/", package.package, name="submission"),
-    path("packages/<uuid:pk>/report/", package.report, name="report"),
+    path("packages/again/", worklist.again, name="again"),
+    path("packages/<uuid:pk>/report/", reports.report, name="report"),
+    path("packages/<uuid:pk>/report.pdf", reports.report_pdf, name="report_pdf"),
+    path("packages/<uuid:pk>/report.json", reports.report_json, name="report_json"),
+    path("packages/<uuid:pk>/batch/", reports.batch, name="batch"),
+    path("packages/<uuid:pk>/batch.pdf", reports.batch_pdf, name="batch_pdf"),
+    path("packages/<uuid:pk>/batch.json", reports.batch_json, name="batch_json"),
+    path(
+        "packages/<uuid:pk>/findings/<int:position>/<int:page>-<int:width>.jpg",
+        reports.picture,
+        name="picture",
+    ),
     path("packages/<uuid:pk>/original/", package.original, name="original"),
     path("packages/<uuid:pk>/examine/", package.examine, name="examine"),
     path("packages/<uuid:pk>/confirm/", package.confirm, name="confirm"),

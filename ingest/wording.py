@@ -3,14 +3,16 @@
 Reads what was loaded with the row and the profile packs; asks the database only in `underway`, once for a list.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
-from archive import changes, privacy, profiles
+from archive import changes, privacy, profiles, terms
 from archive.templatetags.archive_words import moment
 from ingest import states
 from ingest.models import CONFIRMATION, JUDGEMENT, MOST_ATTEMPTS, PERIOD, FindingRow, Submission
@@ -119,10 +121,50 @@ def finding_dict(row: FindingRow) -> dict[str, str]:
     remedy = REMEDIES.get(row.check_id, "") if row.verdict == "manual" else ""
     if row.check_id == SCAN and row.verdict == "not-run" and settings.REQUIRE_SCAN:
         remedy = "请系统管理员配置或启动病毒扫描，然后点“重新检测”。"
-    return {
+    told = {
         "check": row.check_id, "property": row.property, "verdict": row.verdict, "file": row.file,
         "field": row.field, "value": row.value, "rule": row.rule, "message": row.message, "remedy": remedy,
     }  # fmt: skip
+    return told if remedy else advised(told)
+
+
+ADVICE = re.compile(r"(?P<said>.+。)(?P<advice>请[^。]+。)", re.DOTALL)
+
+
+def advised(finding: dict) -> dict:
+    """The same finding, what to do parted from what is wrong where its last sentence says it."""
+    found = ADVICE.fullmatch(finding["message"]) if finding["verdict"] != "passed" else None
+    return finding | {"message": found["said"], "remedy": found["advice"]} if found else finding
+
+
+def next_step(submission: Submission, waits: str) -> str:
+    """What happens next and who does it, in one sentence; "" where nothing is to be done."""
+    if stuck(submission):
+        return "多次没有处理成功。请点“重新开始处理”；仍不成功的，请告诉系统管理员。"
+    if submission.state == "returned":
+        return (
+            f"请移交部门按下面每一条更正，把 submission.json 的 revision 改为 {submission.revision + 1}，重新打包移交；"
+            "新的修订收到后，这个包自动标为被取代。"
+        )
+    if submission.state == "refused":
+        return "请按拒收原因更正后，作为新的信息包重新移交；原包留存备查。"
+    if submission.state == "waiting":
+        return next(
+            (REMEDIES[check] for check, word in WAITS_FOR.items() if word == waits),
+            "请看下面每一条的怎么办。",
+        )
+    return ""
+
+
+REASONS = {
+    "period": ("保管期限待定", Q(check_id=PERIOD, verdict="manual")),
+    "confirm": ("等待确认归档", Q(check_id=CONFIRMATION, verdict="manual")),
+    "judge": ("等待人工判断", Q(check_id=JUDGEMENT, verdict="manual")),
+    "scan": ("没有查毒", Q(check_id="X-scan", verdict="manual")),
+    **{key: (f"{word}不通过", Q(property=key, verdict="failed")) for key, word in terms.PROPERTIES.items()},
+}
+"""Why a package does not go on, as the work list can be narrowed: word, the findings that say so."""
+OUTDATED = "检测规则已更新"
 
 
 @dataclass(frozen=True)

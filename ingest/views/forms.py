@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 from django import forms
+from django.db.models import Exists, OuterRef
 
 from archive.models import Fonds, SourceSystem
 from archive.permissions import Actor
 from archive.sieves import Day, midnight
-from ingest import wording
+from ingest import outdated, wording
+from ingest.models import FindingRow
 
 
 def fonds_choices(actor: Actor, action: str) -> list[tuple[str, str]]:
@@ -32,6 +34,7 @@ class Sieve(forms.Form):
 
     source = forms.ChoiceField(label="来源系统", required=False)
     fonds = forms.ChoiceField(label="全宗", required=False)
+    reason = forms.ChoiceField(label="原因", required=False)
     since = Day(label="接收日期从")
     until = Day(label="到")
     number = forms.CharField(label="业务编号", required=False, max_length=120)
@@ -44,6 +47,8 @@ class Sieve(forms.Form):
             *((code, wording.source_name(code)) for code in sources),
         ]
         self.fields["fonds"].choices = [("", "全部"), *fonds_choices(actor, "submission.read")]
+        reasons = [(key, word) for key, (word, _) in wording.REASONS.items()]
+        self.fields["reason"].choices = [("", "全部"), *reasons, ("outdated", wording.OUTDATED)]
         self.is_valid()
 
     def narrow(self, rows):
@@ -52,6 +57,11 @@ class Sieve(forms.Form):
             rows = rows.filter(source=asked["source"])
         if asked.get("fonds"):
             rows = rows.filter(fonds__code=asked["fonds"])
+        if asked.get("reason") == "outdated":
+            rows = outdated.outdated(rows)
+        elif asked.get("reason"):
+            said = FindingRow.objects.filter(wording.REASONS[asked["reason"]][1], submission=OuterRef("pk"))
+            rows = rows.filter(Exists(said), state__in=outdated.SETTLED_BY_PEOPLE)
         if asked.get("since"):
             rows = rows.filter(received_at__gte=midnight(asked["since"]))
         if asked.get("until"):

@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from archive import audit, permissions, privacy
+from archive import audit, permissions, privacy, renditions
 from archive.errors import NotFound
 from archive.http import actor_of, allowed, attachment
 from archive.models import Event
+from archive.permissions import Actor
 from archive.templatetags.archive_words import moment, size
-from ingest import reading, settling, staging, wording
-from ingest.models import Submission
+from ingest import outdated, pictures, reading, reports, settling, staging, wording
+from ingest.models import FindingRow, Submission
 from ingest.moves import get_for
 
 EVENTS_SHOWN = 60
@@ -29,20 +30,6 @@ TONES = {
 @allowed("submission.read")
 def package(request: HttpRequest, pk) -> HttpResponse:
     return render(request, "ingest/package.html", _page(request, pk))
-
-
-@require_GET
-@allowed("submission.read")
-def report(request: HttpRequest, pk) -> HttpResponse:
-    """The whole report, passed checks too: evidence, so its reading is in the ledger."""
-    submission = get_for(actor_of(request), pk)
-    if not submission.report:
-        raise NotFound(what="检测报告（这个信息包还没有检测过）")
-    whole = staging.read_report(submission.report)
-    _accessed(request, submission, "report.viewed")
-    context = _page(request, pk) | {"report": whole, "whole": True}
-    context["findings"] = reading.seen_by(actor_of(request), whole["findings"])
-    return render(request, "ingest/package.html", context)
 
 
 @require_GET
@@ -113,12 +100,12 @@ def _page(request: HttpRequest, pk) -> dict[str, Any]:
         "title": wording.title_of(submission),
         "state": wording.chip_of(submission),
         "steps": wording.steps(submission, indexed=indexed, waits_for=waits),
-        "findings": reading.seen_by(actor, [wording.finding_dict(row) for row in findings]),
-        "whole": False,
+        "findings": _shown(submission, findings, actor, may["submission.examine"]),
+        "next_step": wording.next_step(submission, waits),
+        "outdated": outdated.is_outdated(submission),
+        "history": _history(submission, actor),
         "facts": _facts(submission),
         "events": _events(submission),
-        "resend": submission.state == "returned",
-        "next_revision": submission.revision + 1,
         "to_confirm": submission.state == "waiting" and may["submission.confirm"] and waits in CONFIRMED,
         "to_examine": submission.state in ("waiting", "returned") and may["submission.examine"],
         "to_retry": wording.stuck(submission) and may["submission.examine"],
@@ -131,6 +118,42 @@ def _page(request: HttpRequest, pk) -> dict[str, Any]:
             {"label": name, "code": True},
         ],
     }
+
+
+def _shown(
+    submission: Submission, rows: list[FindingRow], actor: Actor, may_look: bool
+) -> list[dict[str, Any]]:
+    """The findings as this actor may read them, with the pages they name where he may see those."""
+    found = reading.seen_by(actor, [wording.finding_dict(row) for row in rows])
+    if submission.record_id:
+        pages = reading.pages_in_record(submission.record, rows, actor)
+    else:
+        pages = _pages(submission, rows) if may_look else {}
+    return [told | {"pages": pages.get(row.position, [])} for row, told in zip(rows, found, strict=True)]
+
+
+def _pages(submission: Submission, rows: list[FindingRow]) -> dict[int, list[dict[str, Any]]]:
+    def address(position: int, page: int, width: int) -> str:
+        return reverse("ingest:picture", args=[submission.pk, position, page, width])
+
+    return {
+        position: [
+            {
+                "number": page,
+                "image": address(position, page, renditions.THUMB),
+                "url": address(position, page, renditions.PAGE),
+            }
+            for page in pages
+        ]
+        for position, pages in pictures.of_findings(submission, rows).items()
+    }
+
+
+def _history(submission: Submission, actor: Actor) -> list[dict[str, Any]]:
+    return [
+        row | {"word": reports.OUTCOMES[row["verdict"]], "tone": TONES[f"submission.{row['verdict']}"]}
+        for row in reports.history(submission, actor)
+    ]
 
 
 CONFIRMED = (wording.WAITS_FOR[wording.CONFIRMATION], wording.WAITS_FOR[wording.JUDGEMENT])

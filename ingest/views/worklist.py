@@ -1,15 +1,23 @@
 """收件与检测: every package this person may see, by what is to be done with it."""
 
+import json
 from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
 
-from archive.http import actor_of, allowed, keyset, pager_of, render_page
-from ingest import states, wording
+from archive import jobs
+from archive.http import COUNT_TO, actor_of, allowed, keyset, pager_of, render_page
+from ingest import outdated, states, wording
 from ingest.models import Submission
+from ingest.places import OVERDUE_DAYS
 from ingest.views.forms import Sieve
 
 
@@ -24,7 +32,7 @@ class Tab:
 
 TABS = (
     Tab("waiting", "待处理", ("waiting",), oldest_first=True),
-    Tab("returned", "退回", ("returned",)),
+    Tab("returned", "退回", ("returned",), oldest_first=True),
     Tab("refused", "拒收", ("refused",)),
     Tab("underway", "处理中", states.OPEN, oldest_first=True),
     Tab("archived", "已归档", ("archived",), counted=False),
@@ -38,6 +46,10 @@ EMPTY = {
     "archived": ("还没有归档的信息包", "检测通过的信息包自动归档后出现在这里。"),
     "all": ("还没有收到信息包", "可以上传，也可以由业务系统或交接目录移交。"),
 }
+
+
+TO_SETTLE = ("waiting", "returned")
+OVERDUE = timedelta(days=OVERDUE_DAYS)
 
 
 @require_GET
@@ -70,9 +82,72 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "clear_url": f"?tab={tab.key}",
         "empty": EMPTY[tab.key],
         "may_hand_in": actor.may("submission.hand_in"),
+        **_again(request, rows, tab),
         "breadcrumbs": [{"label": "收集"}, {"label": "收件与检测"}],
     }
     return render_page(request, "ingest/worklist.html", None, context)
+
+
+@require_http_methods(["GET", "POST"])
+@allowed("submission.examine")
+def again(request: HttpRequest) -> HttpResponse:
+    """Examine again all that this list shows as examined by older rules: the work is done by the worker. Asked by GET, how
+    far it is."""
+    actor = actor_of(request)
+    if request.method == "GET":
+        return render(request, "parts/progress.html", _progress(request, request.GET))
+    data = {name: request.POST.get(name, "") for name in Sieve.base_fields}
+    data = {name: value for name, value in data.items() if value}
+    rows = Sieve(data, actor=actor).narrow(Submission.objects.visible_to(actor, "submission.examine"))
+    tab = next((one for one in TABS if one.key in TO_SETTLE and one.key == request.POST.get("tab")), None)
+    if tab:
+        rows = rows.filter(state__in=tab.states)
+        data["tab"] = tab.key
+    count = len(outdated.outdated(rows).values("pk")[:COUNT_TO])
+    if not count:
+        messages.info(request, "没有按旧规则检测的信息包，不用重新检测。")
+        return redirect(f"{reverse('ingest:list')}?{urlencode(data)}")
+    jobs.enqueue(
+        "ingest.on_demand.examine_outdated", json.dumps(data), actor.id, name=f"重新检测 {count} 个信息包"
+    )
+    messages.success(request, f"已排队重新检测 {count} 个信息包；可以离开，结果会出现在各自的页上。")
+    return redirect(f"{reverse('ingest:list')}?{urlencode(data | {'again': count})}")
+
+
+def _again(request: HttpRequest, rows, tab: Tab) -> dict:
+    """What the list says of older rules: how many of its packages were examined by them, and how far the work is."""
+    if tab.key not in TO_SETTLE or not actor_of(request).may("submission.examine"):
+        return {"outdated": 0}
+    told = _progress(request, request.GET) if request.GET.get("again") else {}
+    return {"outdated": len(outdated.outdated(rows).order_by().values("pk")[:COUNT_TO]), **told}
+
+
+def _progress(request: HttpRequest, asked) -> dict:
+    """For parts/progress.html: of the number ordered, how many are neither to be put in line nor in it."""
+    actor = actor_of(request)
+    total = asked.get("again", "")
+    total = int(total) if total.isascii() and total.isdigit() and len(total) < 6 else 0
+    rows = Submission.objects.visible_to(actor, "submission.examine")
+    narrowed = Sieve(asked, actor=actor).narrow(rows)
+    if asked.get("tab") in TO_SETTLE:
+        narrowed = narrowed.filter(state=asked["tab"])
+    left = len(outdated.outdated(narrowed).order_by().values("pk")[:COUNT_TO])
+    left += len(rows.filter(state="received", examinations__gt=0).order_by().values("pk")[:COUNT_TO])
+    done = max(0, total - left)
+    sentence = "重新检测完毕。" if not left else "正在按新的检测规则重新检测；可以离开这一页。"
+    return {
+        "progress": {"done": done, "total": total, "unit": "个", "finished": not left, "sentence": sentence},
+        "id": "again-progress",
+        "poll_url": f"{reverse('ingest:again')}?{urlencode(asked.dict())}",
+        "result": {
+            "label": "刷新清单",
+            "url": f"{reverse('ingest:list')}?{urlencode(_without_again(asked))}",
+        },
+    }
+
+
+def _without_again(asked) -> dict:
+    return {name: value for name, value in asked.dict().items() if name != "again"}
 
 
 def _tab(key: str, counts: dict[str, int]) -> Tab:
@@ -84,7 +159,7 @@ def _tab(key: str, counts: dict[str, int]) -> Tab:
 
 def _tab_link(request: HttpRequest, tab: Tab, current: Tab, counts: dict[str, int]) -> dict:
     params = request.GET.copy()
-    for name in ("after", "before"):
+    for name in ("after", "before", "again"):
         params.pop(name, None)
     params["tab"] = tab.key
     count = sum(counts.get(state, 0) for state in tab.states) if tab.counted else None
@@ -119,5 +194,7 @@ def _row(submission: Submission) -> dict:
         "received_at": submission.received_at,
         "state": wording.chip_of(submission),
         "reason": submission.reason,
+        "overdue": submission.state in TO_SETTLE and timezone.now() - submission.received_at > OVERDUE,
+        "outdated": outdated.is_outdated(submission),
         "code": submission.record.reference_code if submission.record else "",
     }

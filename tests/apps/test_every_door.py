@@ -156,6 +156,7 @@ NOTHING_THERE = (
     "encryption:",
     "periods:one",
     "ingest:report",
+    "ingest:picture",
     "ingest:original",
 )
 """Doors behind which there is nothing in these tests: open, but not found."""
@@ -180,7 +181,7 @@ def addresses(stores):
     """name → address: of things that exist where this is about records and packages, else of nothing."""
     engine().ensure()
     record = filed.a_record(stores)
-    package = arrived.a_submission("archived", record=record)
+    package = arrived.a_submission("archived", record=record, batch_no="2026-07")
     Submission.objects.filter(pk=package.pk).update(sampled_on="2026-01-01")
     item = record.digital_objects.get(role="original")
     known = {

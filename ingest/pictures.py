@@ -1,0 +1,104 @@
+"""The pages that findings name, as pictures: small on the page, larger with the reader's mark.
+
+Only a page that a finding of the newest examination names can be asked for, and never one of a file that did not pass a
+check of safety. The package is unpacked and the page drawn behind the fence; the clean picture lies beside the work folder
+until the package is examined again or filed. Who may see it was asked at the gate.
+"""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from archive import renditions
+from archive.errors import NotFound
+from archive.models import DigitalObject
+from archive.renditions import NotShown
+from ingest import examination, staging
+from ingest.models import FindingRow, Submission
+
+PAGES = re.compile(r"第 (\d{1,5}(?:、\d{1,5})*)(?: 等 \d+)? 页")
+MOST = 4
+"""Pages of one finding that are shown; the rest look alike."""
+LARGEST = 256 * 1024 * 1024
+"""Bytes of a package that is unpacked for one picture."""
+KINDS = {
+    ".pdf": "pdf", ".jpg": "image", ".jpeg": "image", ".png": "image", ".tif": "image", ".tiff": "image",
+    ".bmp": "image", ".webp": "image", ".gif": "image", ".jp2": "image",
+}  # fmt: skip
+
+
+def pages_of(row: FindingRow) -> tuple[int, ...]:
+    """The pages of its file that a finding names; of a file inside a file none."""
+    label = f"{row.file}："
+    if row.verdict == "passed" or not row.file or not _kind(row.file) or not row.message.startswith(label):
+        return ()
+    said = f"{row.message.removeprefix(label)} {row.value}"
+    named = [int(number) for found in PAGES.findall(said) for number in found.split("、")]
+    return tuple(dict.fromkeys(number for number in named if number > 0))[:MOST]
+
+
+def unsafe(rows: list[FindingRow]) -> set[str]:
+    """The files that did not pass a check of safety; "" among them = the package as a whole."""
+    return {row.file for row in rows if row.property == "safety" and row.verdict == "failed"}
+
+
+def of_findings(submission: Submission, rows: list[FindingRow]) -> dict[int, tuple[int, ...]]:
+    """Position of a finding → the pages that can be shown for it, as long as the package lies in the staging area."""
+    if not submission.blob or submission.blob_bytes > LARGEST:
+        return {}
+    closed = unsafe(rows)
+    if "" in closed:
+        return {}
+    return {row.position: pages for row in rows if row.file not in closed and (pages := pages_of(row))}
+
+
+def in_record(
+    rows: list[FindingRow], objects: list[DigitalObject]
+) -> dict[int, tuple[DigitalObject, tuple[int, ...]]]:
+    """Position of a finding → the filed object whose pages it names."""
+    by_path = {item.path: item for item in objects if renditions.kind_of(item)}
+    return {
+        row.position: (by_path[row.file], pages)
+        for row in rows
+        if row.file in by_path and (pages := pages_of(row))
+    }
+
+
+def picture(
+    submission: Submission, position: int, page: int, width: int, *, mark: str, plain_mark: str
+) -> bytes:
+    """JPEG. Raises NotFound for a page that no finding names or that is not to be shown, NotShown with the reason for one
+    that cannot be drawn."""
+    rows = list(submission.findings.order_by("position"))
+    named = of_findings(submission, rows).get(position, ())
+    if page not in named or width not in renditions.WIDTHS:
+        raise NotFound(what="这一页")
+    row = next(row for row in rows if row.position == position)
+    kept = staging.pages_folder(submission.pk) / f"{submission.examinations}-{position}-{page}-{width}.jpg"
+    with tempfile.TemporaryDirectory(prefix="finding-") as folder:
+        if not kept.exists():
+            _draw(submission, row, page, width, Path(folder), kept)
+        if width == renditions.THUMB:  # nothing on it can be read
+            return kept.read_bytes()
+        return renditions.marked(kept, mark, plain_mark, Path(folder) / "marked.jpg")
+
+
+def _draw(submission: Submission, row: FindingRow, page: int, width: int, folder: Path, kept: Path) -> None:
+    bag, drawn = folder / "bag", folder / "drawn.jpg"
+    bag.mkdir(mode=0o700)
+    with staging.local_copy(submission.pk, submission.blob) as package:
+        facts: dict[str, Any] = renditions.unpack(submission.pk, package, bag)
+    paths = [path for path in facts["files"] if examination.shown_path(path) == row.file]
+    if len(paths) != 1:
+        raise NotShown(reason="包里找不到这份文件，或有几份的名称遮盖后相同。请下载原包查看。")
+    renditions.draw(submission.pk, Path(facts["root"]) / paths[0], _kind(row.file), page, width, drawn)
+    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = kept.with_suffix(f".{os.getpid()}")
+    part.write_bytes(drawn.read_bytes())
+    part.replace(kept)  # whole or not at all: another request may read it
+
+
+def _kind(path: str) -> str:
+    return KINDS.get(Path(path).suffix.lower(), "")
