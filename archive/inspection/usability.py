@@ -18,6 +18,7 @@ READING = {
     "no-pages": Meaning("failed", "文件没有任何页面", EXPORT_AGAIN),
     "bad-xml": Meaning("failed", "内部的 XML 不合语法", EXPORT_AGAIN),
     "entry-twice": Meaning("failed", "内部有同名的两个部分，不同软件会读出不同内容", EXPORT_AGAIN),
+    "unsupported": Meaning("warning", "格式合法而少见，检测程序不能打开，未核实内容是否完整", LOOK),
     "too-large-to-open": Meaning("failed", "打开文件所需内存超过上限", "请降低分辨率或拆分后再提交。"),
     "too-many-pages": Meaning("failed", "页数超过上限", "请拆分后再提交。"),
     "too-many-objects": Meaning("warning", "内部对象过多，没有全部检查", LOOK),
@@ -87,6 +88,9 @@ def opens_fully(check: Check, package: Package) -> Iterator[Finding]:
     """Every page and frame was really decoded. A crash of the child is a finding like any other."""
     yield from judge(check, package, READING, inside="warning")
     for path, file in package.files.items():
+        if any(fault["kind"] == "not-opened" for fault in file.probe.get("faults", ())):
+            message = f"{path}：格式“{file.format}”只作辨认，不能打开检测，未核实内容是否完整。"
+            yield check.finding("not-run", message, file=path, value=file.puid, rule=check.name)
         for label, probe in opened(path, file):
             if not (crashed := probe.get("crashed")):
                 continue

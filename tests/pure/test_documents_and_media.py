@@ -163,3 +163,86 @@ def test_a_film_that_is_cut_or_confused_is_told(change, found, fence, tmp_path):
 def test_an_old_document_that_is_none_inside_is_told(name, fence, tmp_path):
     said, _ = kinds(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2000, name, fence, tmp_path)
     assert "unreadable" in said
+
+
+def riff(*chunks):
+    body = b"".join(
+        name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for name, data in chunks
+    )
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WAVE" + body
+
+
+def form(codec, bits=16, rate=8000):
+    return struct.pack("<HHIIHH", codec, 1, rate, rate * bits // 8, bits // 8, bits)
+
+
+@pytest.mark.parametrize(
+    ("codec", "said"), [(1, "PCM"), (3, "float"), (0xFFFE, "extensible"), (0x55, "MP3"), (0x1234, "0x1234")]
+)
+def test_a_recording_of_any_codec_is_whole(codec, said, fence, tmp_path):
+    data = riff((b"fmt ", form(codec) + b"\0" * 24), (b"LIST", b"odd"), (b"data", bytes(16_000)))
+    faults, report = kinds(data, "a.wav", fence, tmp_path)
+    assert faults == set() and report["details"]["seconds"] == 1.0 and said in report["details"]["codec"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        riff((b"data", bytes(100))),
+        riff((b"fmt ", form(1))),
+        riff((b"fmt ", bytes(16)), (b"data", bytes(100))),
+        riff((b"fmt ", form(1)[:9]), (b"data", bytes(100))),
+    ],
+    ids=["no format", "no sound", "empty format", "half a format"],
+)
+def test_a_recording_without_what_it_takes_to_play_it_is_told(data, fence, tmp_path):
+    faults, _ = kinds(data, "a.wav", fence, tmp_path)
+    assert "unreadable" in faults
+
+
+def test_the_other_end_of_a_dde_formula_and_a_macro_sheet_are_found(fence, tmp_path):
+    link = '<externalLink><ddeLink ddeService="cmd" ddeTopic="/c calc"/></externalLink>'
+    said, _ = kinds(workbook(**{"xl/externalLinks/externalLink1.xml": link}), "a.xlsx", fence, tmp_path)
+    assert said == {"formula"}
+    said, _ = kinds(workbook(**{"xl/macrosheets/sheet1.xml": "<a/>"}), "a.xlsx", fence, tmp_path)
+    assert said == {"macro"}
+
+
+def test_a_workbook_that_may_carry_macros_is_opened_like_any_other(fence, tmp_path):
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    book.save(buffer)
+    macros = io.BytesIO()
+    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(macros, "w") as target:
+        for entry in source.infolist():
+            data = source.read(entry)
+            if entry.filename == "[Content_Types].xml":
+                data = data.replace(
+                    b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
+                    b"application/vnd.ms-excel.sheet.macroEnabled.main+xml",
+                )
+            target.writestr(entry, data)
+        target.writestr("xl/vbaProject.bin", b"x")
+    said, report = kinds(macros.getvalue(), "a.xlsm", fence, tmp_path)
+    assert report["kind"] == "office" and "macro" in said
+
+
+@pytest.mark.parametrize(("sort", "found"), [(0, False), (1, True)])
+def test_a_macro_sheet_of_an_old_workbook_is_found(sort, found):
+    from archive.inspection.probes import ole
+    from archive.inspection.probes.report import Report
+
+    sheet = struct.pack("<IBB", 0, 2, sort) + b"\3\0abc"
+    report = Report()
+    ole._judge_workbook(
+        report, struct.pack("<HH", 0x809, 4) + bytes(4) + struct.pack("<HH", 0x85, len(sheet)) + sheet
+    )
+    assert [fault["kind"] for fault in report.faults] == (["macro"] if found else [])
+
+
+def test_an_object_in_slides_and_in_rich_text_is_found(fence, tmp_path):
+    from archive.inspection.probes import ole
+
+    outer = struct.pack("<HHI", 0, 1000, 4) + bytes(4) + struct.pack("<HHI", 0, 0x1011, 2) + bytes(2)
+    assert ole._slide_records(outer) == {1000, 0x1011} and ole._slide_records(outer[:13]) == {1000}
+    said, _ = kinds(rb"{\rtf1\ansi{\object\objemb{\*\objdata 0105}}\pgnstart1}", "a.rtf", fence, tmp_path)
+    assert "embedded-object" in said

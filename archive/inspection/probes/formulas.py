@@ -21,6 +21,8 @@ ACTS = re.compile(
     re.I,
 )
 CELL = re.compile(r"(?:^|[,;\t\n])\s*\"?\s*[=@+-](?=[A-Za-z(])([^\n]{0,400})")
+LINK = re.compile(rb"<(?:\w+:)?ddeLink\b([^>]{0,400})")
+"""A workbook keeps the other end of a DDE formula in a part of its own."""
 FIELD = re.compile(rb"<w:instrText[^>]*>([^<]*\b(?:DDE(?:AUTO)?|INCLUDETEXT|INCLUDEPICTURE)\b[^<]*)", re.I)
 
 
@@ -39,6 +41,8 @@ def of_zip(report: Report, path: str, entries: list[zipfile.ZipInfo]) -> None:
                 continue
             for found in FORMULA.finditer(data):
                 _formula(report, (found[1] or found[2]).decode("utf-8", "replace"))
+            for found in LINK.finditer(data):
+                report.say("formula", found[1].decode("utf-8", "replace").strip()[:120])
             for found in FIELD.finditer(data):
                 report.say("formula", found[1].decode("utf-8", "replace").strip()[:120])
 

@@ -20,8 +20,17 @@ PROGRAMS = {
     "application/x-executable",
 }
 
-WITHOUT_MIME = {"fmt/1917": "image/tiff", "fmt/596": "audio/mp4", "fmt/2062": "image/avif"}
-"""BigTIFF, Apple Lossless and AVIF: PRONOM knows them by their bytes and names no media type."""
+MICROSOFT = (
+    "application/msword",
+    "application/vnd.ms-word",
+    "application/vnd.ms-excel",
+    "application/vnd.ms-powerpoint",
+)
+"""Beginnings: what may carry macros is called ….macroEnabled.12, the binary sheet ….sheet.binary…"""
+
+BIG_TIFF = (b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")
+WITHOUT_MIME = {"fmt/596": "audio/mp4", "fmt/2062": "image/avif"}
+"""Apple Lossless and AVIF: PRONOM knows them by their bytes and names no media type."""
 
 EXTENSIONS = {
     "pdf": {"pdf"}, "ofd": {"ofd"}, "jpg": {"image"}, "jpeg": {"image"}, "png": {"image"}, "tif": {"image"},
@@ -61,6 +70,8 @@ def probe(path: str, name: str, extract_to: str | None = None, trusted: list[str
             "OFD（GB/T 33190）",
             "application/ofd",
         )
+    elif head.startswith(BIG_TIFF):  # PRONOM takes some for another format
+        report.kind, report.puid, report.format, report.mime = "image", "fmt/1917", "BigTIFF", "image/tiff"
     elif report.kind == "other" and head.startswith(office.OLE):
         report.kind = "office"
     elif report.kind == "other" and b"%PDF-" in head[:1024]:
@@ -102,7 +113,7 @@ def _kind(mime: str, puid: str) -> str:
         return "image"
     if "opendocument" in mime or "openxmlformats" in mime:
         return "office"
-    if mime.startswith(("application/msword", "application/vnd.ms-")) and mime.split(".")[1:2] != ["ms-outlook"]:
+    if mime.startswith(MICROSOFT):
         return "office"
     if puid == "x-fmt/263":
         return "zip"
@@ -114,7 +125,7 @@ def _kind(mime: str, puid: str) -> str:
         return "html"
     if mime.startswith(("audio/", "video/", "application/mp4")):
         return "media"
-    if mime.startswith("text/") or mime in ("application/xml", "application/json"):
+    if mime.startswith("text/") or mime in ("application/xml", "application/json", "application/rtf"):
         return "text"
     return "other"
 
@@ -152,6 +163,8 @@ def _open(report: Report, path: str, extract_to: str | None, trusted: list[str] 
         text.open_and_report(report, path)
     elif report.kind in ("archive", "program"):
         report.say(report.kind, report.format or "")
+    elif report.puid is not None:
+        report.say("not-opened", report.format)
 
 
 def _compare_name(report: Report, suffix: str) -> None:

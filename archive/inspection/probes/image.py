@@ -10,6 +10,11 @@ MOST_PIXELS = 200_000_000
 """A0 at 300 dpi has 139 million pixels; what is larger is no scan."""
 MOST_FRAMES = 2000
 TRAILING_TOLERATED = 64
+UNSUPPORTED = ("Unsupported BMP bitfields layout", "Unsupported BMP compression (6)")
+"""Sorts of picture that are right and that Pillow does not know."""
+IN_TURN = {"TIFF", "GIF", "PNG", "WEBP", "AVIF"}
+"""Formats whose frames are all content. What is seen of a Photoshop file is its flattened picture, of a photograph its
+first: the layers of the one, and previews or maps of brightness of the other, are looked at and not needed."""
 
 
 def open_and_report(report: Report, path: str) -> None:
@@ -26,7 +31,11 @@ def open_and_report(report: Report, path: str) -> None:
         except MemoryError:
             report.say("too-large-to-open")
         except Exception as fault:  # Pillow raises nearly anything on broken data
-            report.say("unreadable", f"{type(fault).__name__}：{str(fault).replace(path, '')}")
+            why = f"{type(fault).__name__}：{str(fault).replace(path, '')}"
+            if str(fault).startswith(UNSUPPORTED):
+                report.say("unsupported", why)
+            else:
+                report.say("unreadable", why)
     for warning in caught:
         if not issubclass(warning.category, DeprecationWarning | Image.DecompressionBombWarning):
             report.say("damaged", str(warning.message).replace(path, ""))
@@ -35,7 +44,11 @@ def open_and_report(report: Report, path: str) -> None:
 
 
 def _load(report: Report, image) -> None:
-    frames = getattr(image, "n_frames", 1)
+    from PIL import Image
+
+    if report.mime is None:  # PRONOM asks for an end at the end; bytes behind it hide the format from it
+        report.mime, report.format = Image.MIME.get(image.format), image.format
+    frames = getattr(image, "n_frames", 1) if image.format in IN_TURN else 1
     dpi = image.info.get("dpi")
     report.details |= {
         "width": image.width,
@@ -49,13 +62,26 @@ def _load(report: Report, image) -> None:
     sheets.of_image(report, _frames(image, frames))
     # Layers of a Photoshop file and frames of an animation are one page.
     report.pages = frames if image.format == "TIFF" else 1
+    if image.format in ("MPO", "PSD"):
+        _further(report, image)
 
 
 def _frames(image, count: int):
     for number in range(count):
-        image.seek(number)
+        if number:
+            image.seek(number)
         image.load()
         yield image
+
+
+def _further(report: Report, image) -> None:
+    try:
+        last = image.n_frames - (image.format == "MPO")  # the layers count from 1
+        for number in range(1, min(last, MOST_FRAMES) + 1):
+            image.seek(number)
+            image.load()
+    except Exception as fault:
+        report.say("damaged", f"附带的图像或图层：{type(fault).__name__}：{str(fault)[:80]}")
 
 
 def _number(value: object) -> float | None:

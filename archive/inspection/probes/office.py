@@ -35,7 +35,9 @@ def open_and_report(report: Report, path: str, extract_to: str | None = None) ->
         return
     formulas.of_zip(report, path, entries)
     names = {entry.filename for entry in entries}
-    if any(name.endswith("vbaProject.bin") or name.startswith("Basic/") for name in names):
+    if any(
+        name.endswith("vbaProject.bin") or name.startswith(("Basic/", "xl/macrosheets/")) for name in names
+    ):
         report.say("macro")
     if any("/embeddings/" in name or name.startswith("ObjectReplacements/") for name in names):
         report.say("embedded-object")

@@ -5,7 +5,9 @@ import struct
 from .report import Report
 
 CONTENTS = ("WordDocument", "Workbook", "Book", "PowerPoint Document")
-FILEPASS, MOST_RECORDS = 0x2F, 200
+FILEPASS, BOUNDSHEET, MACRO_SHEET = 0x2F, 0x85, 1
+MOST_RECORDS = 20_000
+EMBEDDED_IN_SLIDES = 0x1011
 ENCRYPTED_WORD = 0x0100
 
 
@@ -45,17 +47,34 @@ def _judge(report: Report, container, names: list[str]) -> None:
         report.say("unreadable", f"{main} 是空的")
     elif main == "WordDocument" and len(data) > 12 and struct.unpack("<H", data[10:12])[0] & ENCRYPTED_WORD:
         report.say("encrypted-user")
-    elif main in ("Workbook", "Book") and _has_password(data):
-        report.say("encrypted-user")
+    elif main in ("Workbook", "Book"):
+        _judge_workbook(report, data)
+    elif main == "PowerPoint Document" and EMBEDDED_IN_SLIDES in _slide_records(data):
+        report.say("embedded-object")
 
 
-def _has_password(data: bytes) -> bool:
+def _judge_workbook(report: Report, data: bytes) -> None:
+    """[MS-XLS] the globals come first: a password, and a line for each sheet with its sort in the sixth byte."""
     at = 0
     for _ in range(MOST_RECORDS):
         if at + 4 > len(data):
-            return False
+            return
         kind, size = struct.unpack("<HH", data[at : at + 4])
         if kind == FILEPASS:
-            return True
+            report.say("encrypted-user")
+            return  # the lines behind it are not to be read
+        if kind == BOUNDSHEET and data[at + 9 : at + 10] == bytes([MACRO_SHEET]):
+            report.say("macro")
         at += 4 + size
-    return False
+
+
+def _slide_records(data: bytes) -> set[int]:
+    """[MS-PPT] the sorts of the outermost records."""
+    found, at = set(), 0
+    for _ in range(MOST_RECORDS):
+        if at + 8 > len(data):
+            break
+        kind, size = struct.unpack("<HI", data[at + 2 : at + 8])
+        found.add(kind)
+        at += 8 + size
+    return found

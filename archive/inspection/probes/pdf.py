@@ -16,6 +16,7 @@ from .report import TEXT_LIMIT, Report
 MOST_PAGES = 20_000
 EOF_SEARCHED = 4096
 TABLE_READ = 8 << 20
+SECTION, ENTRY = re.compile(rb"(\d{1,10})\s{1,10}(\d{1,10})"), re.compile(rb"\d{10} \d{5} [nf]")
 PDFA_ID = "{http://www.aiim.org/pdfa/ns/id/}"
 XMP = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True)
 
@@ -110,25 +111,24 @@ def _table_is_whole(path: str) -> bool:
     size = re.search(rb"/Size (\d{1,10})\b", trailer)
     if size is None or b"/Prev" in trailer:
         return False
-    return int(size[1]) == _end_of_table(body.split())
+    return int(size[1]) == _end_of_table(body.splitlines())
 
 
-def _end_of_table(words: list[bytes]) -> int | None:
-    """One more than the highest object number of the sections that `words` spell; None when one is not complete."""
+def _end_of_table(lines: list[bytes]) -> int | None:
+    """One more than the highest object number of the sections in `lines`; None when one is not complete. No pattern over
+    the whole: blank lines between the entries once made one try for minutes."""
+    lines = [line.strip() for line in lines if line.strip()]
     end, at = 0, 0
-    while at < len(words):
-        head = words[at : at + 2]
-        if len(head) < 2 or not all(word.isdigit() and len(word) <= 10 for word in head):
+    while at < len(lines):
+        head = SECTION.fullmatch(lines[at])
+        if head is None:
             return None
-        first, count = int(head[0]), int(head[1])
-        entries = words[at + 2 : at + 2 + 3 * count]
-        if len(entries) < 3 * count or not all(
-            len(offset) == 10 and len(generation) == 5 and (offset + generation).isdigit() and mark in (b"n", b"f")
-            for offset, generation, mark in zip(entries[::3], entries[1::3], entries[2::3], strict=True)
-        ):
+        first, count = int(head[1]), int(head[2])
+        entries = lines[at + 1 : at + 1 + count]
+        if len(entries) < count or not all(ENTRY.match(entry) for entry in entries):
             return None
-        end, at = max(end, first + count), at + 2 + 3 * count
-    return end
+        end, at = max(end, first + count), at + 1 + count
+    return end or None
 
 
 def _pdfa_claim(document: pikepdf.Pdf) -> str | None:

@@ -8,6 +8,7 @@ format permits. What cannot be looked at is left out: these are hints for a pers
 import hashlib
 import io
 import re
+import warnings
 
 import pikepdf
 
@@ -71,7 +72,7 @@ def of_pdf(report: Report, document: pikepdf.Pdf) -> None:
         _scanned(sheets, number, page, pictures[0])
         if len(pictures) == 1 and decoded < MOST_DECODED:
             decoded += 1
-            if (picture := _small(pictures[0], raw[0])) is not None and of_one_tone(picture):
+            if (picture := _small(report, number, pictures[0], raw[0])) is not None and of_one_tone(picture):
                 sheets.blank.append(number)
     sheets.tell(report)
 
@@ -107,19 +108,31 @@ def _scanned(sheets: Sheets, number: int, page: pikepdf.Page, picture: pikepdf.S
     sheets.modes[mode] = sheets.modes.get(mode, 0) + 1
 
 
-def _small(picture: pikepdf.Stream, raw: bytes):
+def _small(report: Report, number: int, picture: pikepdf.Stream, raw: bytes):
     """The picture in grey at about an eighth of its size; None where that would cost too much."""
     from PIL import Image
 
     try:
         if int(picture["/Width"]) * int(picture["/Height"]) > MOST_PIXELS:
             return None
-        if picture.get("/Filter") == pikepdf.Name.DCTDecode:
-            image = Image.open(io.BytesIO(raw))
-            image.draft("L", (image.width // 8, image.height // 8))
-            return image.convert("L")
-        return pikepdf.PdfImage(picture).as_pil_image().convert("L").reduce(8)
-    except Exception:  # a picture that does not open is said where the page is read
+        coded = picture.get("/Filter") in (pikepdf.Name.DCTDecode, pikepdf.Name.JPXDecode)
+    except (KeyError, ValueError, TypeError):
+        return None
+    if not coded:
+        try:
+            return pikepdf.PdfImage(picture).as_pil_image().convert("L").reduce(8)
+        except (
+            Exception
+        ):  # sorts that nobody but a reader of PDF understands; their bytes were decoded by qpdf
+            return None
+    try:
+        image = Image.open(io.BytesIO(raw))
+        image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
+        return image.convert("L")
+    except Image.DecompressionBombError:
+        return None
+    except Exception as fault:  # a file of its own inside the PDF, which Pillow knows well
+        report.say("stream-damaged", f"第 {number} 页的图像：{type(fault).__name__}")
         return None
 
 
@@ -133,11 +146,17 @@ def of_image(report: Report, frames) -> None:
         if dpi and min(dpi) > 1:
             sheets.dpi[number] = round(min(dpi))
         if min(image.size) >= SMALLEST_SCAN:
-            if of_one_tone(image.convert("L").reduce(8)):
+            if of_one_tone(_grey(image).reduce(8)):
                 sheets.blank.append(number)
             elif image.width * image.height < MOST_PIXELS:
                 sheets.same(number, hashlib.blake2b(image.tobytes(), digest_size=16).digest())
     sheets.tell(report)
+
+
+def _grey(image):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the conversion, not of the file
+        return image.getchannel(0) if image.mode == "LAB" else image.convert("L")
 
 
 def number_of(value: object) -> float:

@@ -18,6 +18,7 @@ SCRIPT = re.compile(
 TAG = re.compile(r"<[^>]{0,2000}>")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a]")
 DOCTYPE = re.compile(r"<!ENTITY\b", re.I)
+RICH_TEXT_OBJECT = re.compile(r"\\objdata\b|\\objautlink\b|\\objupdate\b")
 
 
 def open_and_report(report: Report, path: str) -> None:
@@ -28,6 +29,10 @@ def open_and_report(report: Report, path: str) -> None:
         report.say("text-encoding")
         return
     report.details["encoding"] = codec
+    if text.startswith("{\\rtf"):  # its words stand between commands: nothing to compare or to search
+        if RICH_TEXT_OBJECT.search(text):
+            report.say("embedded-object")
+        return
     if report.kind == "html":
         if SCRIPT.search(text):
             report.say("script")
