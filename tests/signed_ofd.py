@@ -70,14 +70,15 @@ def signed(
     number: int = 0,
     over: Iterable[str] | None = None,
     seal: bytes | None = None,
+    among: str = "",
     **written,
 ) -> dict[str, bytes]:
     """`files` with one signature more. `value` makes the signed value of the exact Signature.xml; `over`: the parts that
-    are protected, all where not said; `written`: see `description`."""
+    are protected, all where not said; `among`: what else stands among the references; `written`: see `description`."""
     folder = f"{SIGNS}/Sign_{number}"
     result = dict(files)
     names = [n for n in result if n != f"{SIGNS}/Signatures.xml"] if over is None else over
-    references = "".join(reference(f"/{name}", result[name]) for name in names)
+    references = "".join(reference(f"/{name}", result[name]) for name in names) + among
     exact = description(references, number=number, seal=seal is not None, **written)
     if seal is not None:
         result[f"{folder}/Seal.esl"] = seal

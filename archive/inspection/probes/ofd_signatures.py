@@ -28,7 +28,7 @@ METHODS = {
 }  # fmt: skip
 BROKEN_METHODS = {"MD5", "SHA1", "SHA-1", "1.2.840.113549.2.5", "1.3.14.3.2.26"}
 MOST_REFERENCES = 20_000
-MOST_SIGNATURES, MOST_SECONDS = 100, 8.0
+MOST_SIGNATURES, MOST_SECONDS = 100, 4.0
 """Of one file, and the processor's time they may take together; the others are said not to be verified."""
 MOST_VALUE = 4 << 20
 

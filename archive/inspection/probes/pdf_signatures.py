@@ -34,29 +34,39 @@ def verify_all(report: Report, path: str, roots: tuple[sm2.Certificate, ...]) ->
             report.signed.append(signature(form="PDF 签名", where="", why=why))
             return
         for name, value, field in fields[:MOST_SIGNATURES]:
-            form = "PDF 时间戳" if value.get("/Type") == "/DocTimeStamp" else "PDF 签名"
-            report.signed.append(
-                signature(form=form, where=str(name)) | _field(reader, name, value, field, roots)
-            )
+            form = "PDF 时间戳" if _is_stamp(value.get_object()) else "PDF 签名"
+            found = _field(reader, name, field.get_object(), roots)
+            report.signed.append(signature(form=form, where=str(name)) | found)
     if len(fields) > MOST_SIGNATURES:
         report.signed.append(signature(form="PDF 签名", where="", why="签名太多，没有逐个验证"))
     elif report.details["signatures"] > len(fields):
         report.signed.append(signature(form="PDF 签名", where="", why="有签名不在文件的签名域里，不能验证"))
 
 
-def _field(reader, name: str, value, field, roots) -> dict:
+def _field(reader, name: str, field, roots) -> dict:
     from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
     try:
-        return _embedded(EmbeddedPdfSignature(reader, field.get_object(), name), roots)
+        return _embedded(EmbeddedPdfSignature(reader, field, name), roots)
     except Exception as fault:
-        return {"why": unverifiable(fault, bytes(value.get("/Contents", b"")))}
+        return {"why": unverifiable(fault, _contents(field))}
+
+
+def _contents(field) -> bytes:
+    try:
+        return bytes(field["/V"]["/Contents"])
+    except Exception:
+        return b""
+
+
+def _is_stamp(value) -> bool:
+    return isinstance(value, dict) and value.get("/Type") == "/DocTimeStamp"
 
 
 def _embedded(embedded, roots) -> dict:
     from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
 
-    if embedded.sig_object.get("/Type") == "/DocTimeStamp":
+    if _is_stamp(embedded.sig_object):
         status = validate_pdf_timestamp(embedded, validation_context=context(roots, None))
         at, kind = status.timestamp, "stamped"
     else:
