@@ -66,6 +66,8 @@ TABLE: dict[str, str] = {
     "user.activated": "恢复账户",
     "user.password_set": "重设初始密码",
     "user.password_changed": "修改自己的密码",
+    "text.recognised": "文字识别 {file}：{pages} 页，与申报不符 {doubts} 处",
+    "text.unreadable": "文字识别 {file} 没有成功（已识别 {pages} 页，{doubts}）",
     "pdfa.validated": "PDF/A 验证 {file}：{verdict}",
     "trust.added": "加入受信任的根证书“{name}”（序列号 {serial}），依据：{basis}",
     "trust.removed": "移出受信任的根证书“{name}”（序列号 {serial}），原因：{reason}",

@@ -84,6 +84,7 @@ APART: dict[str, str] = {
     "archive.madecontent": "队列：还没有写好的内容",
     "archive.evidencelock": "由存储的列表算出，可弃",
     "archive.objecttext": "可弃：检索用的全文，可由文件重新提取；留着会比档案活得久",
+    "archive.recognition": "可弃：识别到一半的文字；文件还在，可以再识别",
     "archive.objectkey": "密钥：只在密钥库里，销毁之后别处不得再有",
     "archive.assignment": "权限",
     "archive.user_groups": "权限",

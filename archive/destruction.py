@@ -13,7 +13,7 @@ from django.db import transaction
 
 from archive import privacy, records
 from archive.errors import WrongState
-from archive.models import Block, Copy, DigitalObject, ObjectText, Record, RecordParty
+from archive.models import Block, Copy, DigitalObject, ObjectText, Recognition, Record, RecordParty
 from archive.permissions import Actor
 from archive.states import RECORD_STATES
 
@@ -65,6 +65,7 @@ def finish(record_ids: Sequence[UUID], *, actor: Actor, action: str, data: Mappi
     ids = [record.pk for record in stubs]
     Copy.objects.filter(object__record__in=ids).update(state="removed", legal_hold=False, fault="")
     ObjectText.objects.filter(object__record__in=ids).delete()
+    Recognition.objects.filter(object__record__in=ids).exclude(texts=[]).update(texts=[])
     DigitalObject.objects.filter(record__in=ids).exclude(sealed_path="").update(sealed_path="")
     RecordParty.objects.filter(record__in=ids).exclude(id_no="").update(id_no="")
     for record in stubs:

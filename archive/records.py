@@ -23,6 +23,7 @@ from archive.models import (
     Fonds,
     ObjectText,
     PdfaClaim,
+    Recognition,
     Record,
     RecordParty,
     Relation,
@@ -53,6 +54,7 @@ class NewObject:
     copies: int = 1
     text: str = ""
     encrypted: bool = False
+    recognise: str = ""  # "pdf" or "image": its words are to be read from its pictures
     pdfa: str = ""  # the flavour it claims, "2b"
 
 
@@ -177,6 +179,11 @@ def create(new: NewRecord, *, actor: Actor, store_names: Sequence[str]) -> Recor
     record.save(force_insert=True)
     DigitalObject.objects.bulk_create(objects)
     ObjectText.objects.bulk_create(texts)
+    Recognition.objects.bulk_create(
+        Recognition(object_id=item.id, kind=item.recognise, pages=item.pages)
+        for item in new.objects
+        if item.recognise
+    )
     PdfaClaim.objects.bulk_create(PdfaClaim(object_id=i.id, claim=i.pdfa[:4]) for i in new.objects if i.pdfa)
     Copy.objects.bulk_create(copies)
     RecordParty.objects.bulk_create(parties)

@@ -18,7 +18,7 @@ from archive.packages import orders
 from archive.permissions import Actor, system_actor
 from config import promises
 from config.backup import taking
-from ingest import receiving
+from ingest import receiving, recognition
 from ingest.transports import direct
 from retention import due, holds
 
@@ -72,6 +72,9 @@ JOBS = [
         code="pdfa", name="PDF/A 验证", function="config.schedule.validate_pdfa", every=HOURLY, at=time(0, 37)
     ),
     Job(
+        code="recognise", name="文字识别", function="config.schedule.recognise", every=HOURLY, at=time(0, 12)
+    ),
+    Job(
         code="promises",
         name="试存储的承诺",
         function="config.schedule.probe_stores",
@@ -108,6 +111,9 @@ JOBS = [
     ),
 ]
 """Hours of little work; minutes apart, so that they do not begin together."""
+
+RECOGNISE_SECONDS = 40 * 60
+"""Of each hour, and less than what the queue gives a job."""
 
 SIGN_IN_LOG_DAYS = 180
 """The ledger keeps every sign-in for ever; this is the short log of the lock-out."""
@@ -183,6 +189,14 @@ def snapshot_catalogue() -> str:
     taken = snapshots.take(actor=actor()) if snapshots.due() else []
     words = f"存下 {len(taken)} 份，{sum(row.rows for row in taken)} 行" if taken else "还没有到日子"
     return f"{words}；清除旧的 {removed} 份"
+
+
+def recognise() -> str:
+    told = recognition.work(actor=actor(), seconds=RECOGNISE_SECONDS)
+    left = recognition.progress()
+    if not told:
+        return "没有启用文字识别"
+    return f"识别 {told['done']} 个文件、{told['pages']} 页，失败 {told['failed']} 个；还有 {left['files']} 个文件、{left['pages']} 页"
 
 
 def validate_pdfa() -> str:

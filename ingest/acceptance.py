@@ -28,7 +28,7 @@ from archive.inspection.fence import Fence
 from archive.models import DigitalObject
 from archive.permissions import Actor
 from archive.records import NewObject, NewParty, NewRecord
-from ingest import outdated, receiving, staging
+from ingest import outdated, receiving, recognition, staging
 from ingest.examination import ENGINE, Examined, report_of
 from ingest.models import FindingRow, Submission
 from ingest.moves import locked, move, refuse
@@ -256,6 +256,7 @@ def _original(measured, **declared) -> NewObject:
         format=measured.format or "",
         pages=measured.pages,
         text=measured.text,
+        recognise=recognition.wanted(measured.mime or "", measured.pages, measured.text),
         pdfa=(measured.probe.get("pdfa") or "").lower(),
         **declared,
     )

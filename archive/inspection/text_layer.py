@@ -45,11 +45,11 @@ def text_agrees(check: Check, package: Package) -> Iterator[Finding]:
         for field, found, said in contradictions(file.text, declared):
             yield check.finding(
                 "failed",
-                f"{path}：文件中{field}为“{_masked(found)}”，申报为“{_masked(said)}”，两者不符。"
+                f"{path}：文件中{field}为“{masked(found)}”，申报为“{masked(said)}”，两者不符。"
                 "请核对是否放错了文件，改正后重新提交。",
                 file=path,
                 field=field,
-                value=_masked(found),
+                value=masked(found),
                 rule="文本层内容与申报的姓名、号码一致",
             )
 
@@ -132,5 +132,5 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _masked(value: str) -> str:
+def masked(value: str) -> str:
     return value[0] + "*" * (len(value) - 1) if not value.isascii() else privacy.mask_number(value)

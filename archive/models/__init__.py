@@ -1,6 +1,6 @@
 """Fields, constraints, queryset methods and derived values. What changes them stands in the verbs."""
 
-from .checks import ManualConfirmation, PdfaClaim, TrustedRoot
+from .checks import ManualConfirmation, PdfaClaim, Recognition, TrustedRoot
 from .holdings import (
     CatalogueSnapshot,
     Counter,
@@ -33,6 +33,6 @@ from .upkeep import Backup, EvidenceLock, StoreReading
 __all__ = [
     "Access", "Assignment", "Backup", "Block", "CatalogueSnapshot", "ChainHead", "Change", "Copy", "Counter", "Damage",
     "Department", "Determination", "DigitalObject", "Event", "EvidenceLock", "FixityRun", "Fonds", "LockModeChange", "MadeContent", "ManualConfirmation",
-    "ObjectKey", "ObjectText", "Paper", "PdfaClaim", "QuarantinedVersion", "Record", "RecordParty", "Relation", "RetentionClass",
+    "ObjectKey", "ObjectText", "Paper", "PdfaClaim", "QuarantinedVersion", "Recognition", "Record", "RecordParty", "Relation", "RetentionClass",
     "Seal", "SourceSystem", "StoreReading", "TrustedRoot", "User",
 ]  # fmt: skip

@@ -107,3 +107,34 @@ class PdfaClaim(models.Model):
         if self.state == "confirmed":
             return f"PDF/A-{self.flavour} 已验证"
         return f"自称 PDF/A-{self.claim}，{self.get_state_display()}"
+
+
+class Recognition(models.Model):
+    """文字识别 of a file that has pictures and no text: page by page, long after filing. `texts`: cipher text of the
+    pages done so far, so that a killed worker goes on where it was; emptied when the whole text is in the index."""
+
+    STATES = {"waiting": "待识别", "done": "已识别", "failed": "不能识别"}
+
+    object = models.OneToOneField(
+        "archive.DigitalObject", models.PROTECT, primary_key=True, related_name="recognition"
+    )
+    kind = models.CharField(max_length=5)  # pdf | image
+    state = models.CharField(max_length=10, default="waiting", choices=list(STATES.items()))
+    pages = models.PositiveIntegerField()
+    pages_done = models.PositiveIntegerField(default=0)
+    texts = models.JSONField(default=list)
+    score = models.FloatField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    fault = models.CharField(max_length=200, blank=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "文字识别"
+        indexes = [
+            models.Index(
+                fields=["attempts", "object"], condition=models.Q(state="waiting"), name="to_recognise"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.object_id} {self.pages_done}/{self.pages}"

@@ -26,6 +26,7 @@ RECORDS_WITHOUT_SCOPE = {
     "retention/holds.py": "locks the records of a hold whose extent was asked for under the scope",
     "archive/holdings.py": "only asks whether a fonds holds anything",
     "archive/lock_modes.py": "only counts what a fonds holds",
+    "ingest/recognition.py": "locks the record whose words were read",
     "ingest/outcomes.py": "tells the sender of a package what became of that very package",
     "ingest/models.py": "a subquery of a grant's own Q",
     "search/indexing.py": "the index holds everything; who asks it is scoped inside it",
