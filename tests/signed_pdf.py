@@ -2,17 +2,23 @@
 
 import datetime
 import io
+import re
+from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 
 from asn1crypto import keys, x509
 from cryptography import x509 as pyca
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DER = serialization.Encoding.DER
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 DAY = datetime.timedelta(days=1)
+ROOM = 16_384
+"""Hexadecimal digits that are kept for a signature, so that another may stand there (see `resigned`)."""
 
 
 class Person:
@@ -74,34 +80,54 @@ def person(name: str = "东莞社保业务系统", kind: str = "ec") -> Person:
 
 
 @cache
-def stamping():
-    """A time stamping authority below the root."""
+def stamping(
+    at: datetime.datetime | None = None, name: str = "时间戳服务", until: datetime.datetime = NOW + 300 * DAY
+):
+    """A time stamping authority below the root; its clock says `at`, or the time that it is."""
     from pyhanko.sign.timestamps import DummyTimeStamper
-    from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-    who = Person("时间戳服务", root(), kind="rsa", stamps=True)
-    store = SimpleCertificateStore()
+    who = Person(name, root(), kind="rsa", stamps=True, until=until)
     return DummyTimeStamper(
-        tsa_cert=who.certificate, tsa_key=who.secret(), certs_to_embed=store, include_nonce=False
+        tsa_cert=who.certificate,
+        tsa_key=who.secret(),
+        certs_to_embed=[who.certificate],
+        fixed_dt=at,
+        include_nonce=False,
     )
 
 
-def signed(
-    data: bytes, who: Person, *, field: str = "S1", stamp: bool = False, permission: int | None = None
-) -> bytes:
-    """`data` with one signature more. `permission`: certified, with the changes of that DocMDP level allowed."""
+def stamp(content: bytes, by=None) -> bytes:
+    """The whole reply to a request for a time stamp over `content`."""
+    from asn1crypto import algos, tsp
+
+    imprint = {
+        "hash_algorithm": algos.DigestAlgorithm({"algorithm": "sha256"}),
+        "hashed_message": sha256(content).digest(),
+    }
+    request = {"version": 1, "message_imprint": tsp.MessageImprint(imprint), "cert_req": True}
+    return (by or stamping()).request_tsa_response(tsp.TimeStampReq(request)).dump()
+
+
+def detached(content: bytes, *people: Person) -> bytes:
+    """CMS over `content`, which is not inside, by each of them."""
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
+    for who in people:
+        builder = builder.add_signer(who.pyca, who.key, hashes.SHA256())
+    return builder.sign(DER, [pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary])
+
+
+def signed(data: bytes, who: Person, *, field: str = "S1", stamp=None) -> bytes:
+    """`data` with one signature more; `stamp`: who stamps the time (see `stamping`)."""
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign import signers
-    from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+    from pyhanko.sign.fields import SigSeedSubFilter
 
-    options = {"certify": True, "docmdp_permissions": MDPPerm(permission)} if permission else {}
     metadata = signers.PdfSignatureMetadata(
-        field_name=field, md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES, **options
+        field_name=field, md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES
     )
-    out = signers.PdfSigner(
-        metadata, signer=who.signer(), timestamper=stamping() if stamp else None
-    ).sign_pdf(IncrementalPdfFileWriter(io.BytesIO(data)))
-    return out.getvalue()
+    signing = signers.PdfSigner(metadata, signer=who.signer(), timestamper=stamp)
+    options = {} if stamp else {"bytes_reserved": ROOM}
+    return signing.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(data)), **options).getvalue()
 
 
 def appended(data: bytes, *, change=None) -> bytes:
@@ -126,3 +152,16 @@ def with_empty_field(data: bytes) -> bytes:
     from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
     return appended(data, change=lambda writer: append_signature_field(writer, SigFieldSpec("Empty")))
+
+
+def resigned(data: bytes, value: Callable[[bytes], bytes], *, before: int = 0, after: int = 0) -> bytes:
+    """A signed PDF with another signature in its place. `before` and `after`: so many bytes ahead of the signature, and
+    at the end of the file, are left out of what is signed, and the list of ranges says so."""
+    _, ahead, behind, rest = map(int, re.search(rb"/ByteRange \[([^\]]*)\]", data)[1].split())
+    width = len(b"%d %d" % (ahead, rest))
+    data = data.replace(b"/ByteRange [0 %d %d %d]" % (ahead, behind, rest),
+                        b"/ByteRange [0 %d %d %d]" % (ahead - before, behind, rest - after))  # fmt: skip
+    assert len(b"%d %d" % (ahead - before, rest - after)) == width, "the file may not change its length"
+    held = value(data[: ahead - before] + data[behind : behind + rest - after]).hex().encode()
+    assert len(held) <= behind - ahead - 2
+    return data[: ahead + 1] + held.ljust(behind - ahead - 2, b"0") + data[behind - 1 :]

@@ -7,6 +7,7 @@ holds, else by what the signer says.
 import asyncio
 import hashlib
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from asn1crypto import cms, tsp, x509
@@ -82,22 +83,37 @@ def _signer(exact: bytes, signed: cms.SignedData, signer: cms.SignerInfo, roots)
     try:
         alone = signed.copy()
         alone["signer_infos"] = cms.SignerInfos([signer])
-        at, kind = best_time(_claimed(signer))
-        status = asyncio.run(
-            async_validate_detached_cms(
-                exact,
-                alone,
-                signer_validation_context=context(roots, at),
-                ts_validation_context=context(roots, None),
-                key_usage_settings=any_usage(),
+
+        def validated(moment: datetime | None):
+            return asyncio.run(
+                async_validate_detached_cms(
+                    exact,
+                    alone,
+                    signer_validation_context=context(roots, moment),
+                    ts_validation_context=context(roots, None),
+                    key_usage_settings=any_usage(),
+                )
             )
-        )
-        stamp = status.timestamp_validity
-        if stamp is not None and stamp.valid and stamp.trusted:
-            at, kind = stamp.timestamp, "stamped"
+
+        status, at, kind = at_proven_time(validated, *best_time(_claimed(signer)))
         return described(status, roots, at, kind)
     except Exception as fault:
         return {"why": unverifiable(fault, signer.dump())}
+
+
+def at_proven_time(validated: Callable, at: datetime | None, kind: str) -> tuple:
+    """(status, time, kind) by `validated(time)`. Where a time stamp holds, trust is judged at its time, whatever time
+    the signer states: who uses a certificate that has run out can state any."""
+    status = validated(at)
+    stamp = status.timestamp_validity
+    if stamp is not None and stamp.valid and stamp.trusted:
+        return validated(stamp.timestamp), stamp.timestamp, "stamped"
+    return status, at, kind
+
+
+def stamped_at(token: cms.SignedData) -> datetime:
+    """The time inside a token of RFC 3161."""
+    return token["encap_content_info"]["content"].parsed["gen_time"].native
 
 
 def unverifiable(fault: Exception, data: bytes) -> str:
@@ -149,7 +165,7 @@ def _stamp(exact: bytes, token: cms.SignedData, roots) -> dict:
     def imprint(name: str) -> bytes:
         return hashlib.new(_digest(name), exact).digest()
 
-    found = asyncio.run(validate_tst_signed_data(token, context(roots, None), imprint))
+    found = asyncio.run(validate_tst_signed_data(token, context(roots, stamped_at(token)), imprint))
     status = TimestampSignatureStatus(**found)
     fact = described(status, roots, status.timestamp, "stamped")
     if fact["integrity"] == "broken":
@@ -202,6 +218,8 @@ def described(status, roots, at: datetime | None, kind: str) -> dict:
         "serial": f"{status.signing_cert.serial_number:x}",
         "time": at.isoformat() if at else "", "time_kind": kind,
     }  # fmt: skip
+    if not intact:
+        return fact
     if not roots:
         return fact | {"trust": "unknown", "trust_why": "没有配置受信任的根证书"}
     if status.trusted:

@@ -6,7 +6,16 @@ Offline, as all of it: see `cms_signatures.py`. SM2 lies outside pyHanko: such a
 from itertools import islice
 
 from . import sm2
-from .cms_signatures import any_usage, best_time, context, described, quiet, unverifiable
+from .cms_signatures import (
+    any_usage,
+    at_proven_time,
+    best_time,
+    context,
+    described,
+    quiet,
+    stamped_at,
+    unverifiable,
+)  # fmt: skip
 from .report import Report, signature
 
 CHANGED = "签名之后文件又追加了内容，所作的改动不在签名允许之列"
@@ -65,20 +74,22 @@ def _is_stamp(value) -> bool:
 
 def _embedded(embedded, roots) -> dict:
     from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
+    from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
     if _is_stamp(embedded.sig_object):
-        status = validate_pdf_timestamp(embedded, validation_context=context(roots, None))
-        at, kind = status.timestamp, "stamped"
+        at = stamped_at(embedded.signed_data)
+        status, kind = validate_pdf_timestamp(embedded, validation_context=context(roots, at)), "stamped"
     else:
-        at, kind = best_time(embedded.self_reported_timestamp)
-        status = validate_pdf_signature(
-            embedded,
-            signer_validation_context=context(roots, at),
-            ts_validation_context=context(roots, None),
-            key_usage_settings=any_usage(),
-        )
-        if (stamp := status.timestamp_validity) is not None and stamp.valid and stamp.trusted:
-            at, kind = stamp.timestamp, "stamped"
+
+        def validated(moment):
+            return validate_pdf_signature(
+                EmbeddedPdfSignature(embedded.reader, embedded.sig_field, embedded.fq_name),
+                signer_validation_context=context(roots, moment),
+                ts_validation_context=context(roots, None),
+                key_usage_settings=any_usage(),
+            )
+
+        status, at, kind = at_proven_time(validated, *best_time(embedded.self_reported_timestamp))
     fact = described(status, roots, at, kind)
     return fact | (_coverage(status) if fact["integrity"] == "intact" else {})
 
