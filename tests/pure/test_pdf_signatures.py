@@ -7,7 +7,7 @@ import pikepdf
 import pytest
 
 from archive.inspection.base import MeasuredFile, Package
-from archive.inspection.files import fixed_information  # noqa: F401 - registers the check
+from archive.inspection.checks import CHECKS
 from archive.inspection.probes import pdf as probe
 from archive.inspection.probes.report import Report
 from archive.inspection.signatures import judged
