@@ -19,7 +19,7 @@ PARTS: list[tuple[str, Look]] = [
     ("store", outside.object_stores), ("staging", inside.staging),
     ("search", inside.search), ("jobs", inside.queue), ("outbox", inside.outbox), ("backup", inside.backup), ("clamd", outside.virus_scan),
     ("fonts", outside.chinese_font), ("pronom", outside.identification), ("typst", outside.typesetting),
-    ("verapdf", outside.pdfa_validation),
+    ("verapdf", outside.pdfa_validation), ("ocr", outside.text_recognition),
 ]  # fmt: skip
 """In the order of what depends on what."""
 

@@ -198,7 +198,9 @@ def outbox() -> Iterator[Part]:
 def backup() -> Iterator[Part]:
     """How old the newest backup is, and whether a lost machine could be made again from it."""
     newest, now = taking.newest(), timezone.now()
-    remedy = "设置 ARCHIVE_BACKUP_DIR 和 ARCHIVE_BACKUP_PASSPHRASE_FILE，每天自动备份；或运行 manage.py backup。"
+    remedy = (
+        "设置 ARCHIVE_BACKUP_DIR 和 ARCHIVE_BACKUP_PASSPHRASE_FILE，每天自动备份；或运行 manage.py backup。"
+    )
     if newest is None:
         state = "failed" if settings.PRODUCTION else "warning" if settings.BACKUP_DIR else "absent"
         yield Part(part="backup", state=state, message="还没有备份。", remedy=remedy)
@@ -224,4 +226,6 @@ def _passphrase(file: Path) -> Iterator[Part]:
         yield Part(part="backup:passphrase", state="failed", message=message, remedy=f"chmod 600 {file}")
     elif settings.BACKUP_DIR and file.resolve().is_relative_to(Path(settings.BACKUP_DIR).resolve()):
         message = "口令文件放在备份目录里：拿到备份的人也就拿到了口令。"
-        yield Part(part="backup:passphrase", state="failed", message=message, remedy="移到别处，另外再留一份。")
+        yield Part(
+            part="backup:passphrase", state="failed", message=message, remedy="移到别处，另外再留一份。"
+        )

@@ -4,15 +4,18 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
 from archive import fonts
+from archive.inspection import ocr
 from archive.inspection.clamd import Clamd, NotScanned
 from config import promises
 from config.doctor.part import Part
+from ingest import recognition
 
 SIGNATURES_AGE = timedelta(days=7)
 
@@ -140,3 +143,25 @@ def pdfa_validation() -> Iterator[Part]:
         yield Part(part="verapdf", state="failed", message=f"Java 不能运行：{fault}", remedy="重装 Java。")
         return
     yield Part(part="verapdf", version=told.splitlines()[0] if told else "", message=settings.VERAPDF_JAR)
+
+
+def text_recognition() -> Iterator[Part]:
+    """Optional; what waits to be read is told, because it is work that goes on for days."""
+    if not settings.OCR:
+        yield Part(part="ocr", state="absent", message="已停用文字识别（ARCHIVE_OCR=0）。")
+        return
+    left = recognition.progress()
+    waiting = (
+        f"还有 {left['files']} 个文件、{left['pages']} 页待识别。"
+        if left["files"]
+        else "没有待识别的扫描件。"
+    )
+    if not ocr.installed():
+        yield Part(
+            part="ocr",
+            state="absent",
+            message=f"没有安装文字识别，扫描件的文字检索不到。{waiting}",
+            remedy="pip install 'business-archive[ocr]'，以后每小时自动识别。",
+        )
+        return
+    yield Part(part="ocr", version=version(ocr.ENGINE), message=waiting)

@@ -210,3 +210,10 @@ def test_unsafe_production_settings_are_parts_and_doctor_still_runs(settings, ca
     assert status == 1 and any(
         line["part"] == "settings" and "SECRET_KEY" in line["message"] for line in lines
     )
+
+
+def test_the_reader_of_scans_is_told_with_what_waits_for_it(settings):
+    found = one("ocr")
+    assert found.state in ("ok", "absent") and "待识别" in found.message
+    settings.OCR = False
+    assert one("ocr").state == "absent"
