@@ -227,7 +227,7 @@ def _probe(
         if found["path"] is None:
             continue
         if depth > MOST_DEEP:
-            inner["probe"] = {"faults": [{"kind": "too-deep", "detail": f"{MOST_DEEP} 层"}]}
+            inner["probe"] = {"faults": [{"kind": "nested-too-deep", "detail": f"超过 {MOST_DEEP} 层"}]}
             continue
         deeper = f"{found['path']}-inside"
         answer = fence.call(
@@ -236,8 +236,9 @@ def _probe(
         answer.pop("text", None)
         inner["probe"] = answer
         pending += [(one, label, depth + 1) for one in answer.get("attachments", ())]
-    if pending:
-        file.probe.setdefault("faults", []).append({"kind": "too-deep", "detail": f"{MOST_INNER} 个"})
+    if pending:  # many files in one box are many; boxes in boxes without end are meant to be
+        kind = "nested-too-deep" if pending[0][2] > 1 else "too-deep"
+        file.probe.setdefault("faults", []).append({"kind": kind, "detail": f"超过 {MOST_INNER} 个"})
     return file
 
 

@@ -25,7 +25,7 @@ OUTSIDE = {
     "link": Meaning("warning", "含有指向网络地址的链接，其内容不在归档范围内", "请确认材料不依赖该链接。"),
     "external-file": Meaning("warning", "引用了文件之外的另一个文件", "请把被引用的文件一并提交。"),
     "external-stream": Meaning("warning", "有内容数据存放在文件之外", "请导出为自包含的文件。"),
-    "entities": Meaning("warning", "XML 中定义了实体", WITHOUT),
+    "entities": Meaning("failed", "XML 中定义了实体，展开后可以无限大或引入外部内容", WITHOUT),
     "doctype": Meaning(
         "failed", "内部的 XML 含有 DOCTYPE 声明，可借以引入外部内容", "请由业务系统重新导出。"
     ),
@@ -41,6 +41,7 @@ INSIDE = {
 BOMBS = {
     "zip-bomb": Meaning("failed", "展开后的大小或条目数超过上限，疑为压缩炸弹", WITHOUT),
     "image-bomb": Meaning("failed", "图像的像素数超过上限，疑为压缩炸弹", "请降低分辨率后再提交。"),
+    "nested-too-deep": Meaning("failed", "层层嵌套过深或过多，疑为嵌套炸弹", "请展开后逐个提交。"),
     "high-compression": Meaning("warning", "有异常高的压缩比", WITHOUT),
 }
 

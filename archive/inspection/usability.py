@@ -17,6 +17,7 @@ READING = {
     "part-missing": Meaning("failed", "缺少文件自身所必需的部分", EXPORT_AGAIN),
     "no-pages": Meaning("failed", "文件没有任何页面", EXPORT_AGAIN),
     "bad-xml": Meaning("failed", "内部的 XML 不合语法", EXPORT_AGAIN),
+    "huge-xml": Meaning("failed", "内部的 XML 过大，没有读取", "请由业务系统重新导出，或拆分后再提交。"),
     "entry-twice": Meaning("failed", "内部有同名的两个部分，不同软件会读出不同内容", EXPORT_AGAIN),
     "unsupported": Meaning("warning", "格式合法而少见，检测程序不能打开，未核实内容是否完整", LOOK),
     "too-large-to-open": Meaning("failed", "打开文件所需内存超过上限", "请降低分辨率或拆分后再提交。"),

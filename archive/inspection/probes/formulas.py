@@ -10,20 +10,30 @@ import zipfile
 from .report import Report
 
 MOST_XML = 32 << 20
-OUTSIDE = re.compile(rb"<Relationship\b[^>]*TargetMode\s*=\s*[\"']External[\"'][^>]*>", re.I)
+"""A part larger than this is not searched, and that is said; one larger than MOST_PARSED is nobody's table."""
+MOST_PARSED = 128 << 20
+# Every pattern stops at the next bracket or after so many characters: what somebody wrote to make one slow must not.
+RELATION = re.compile(rb"<Relationship\b([^<>]*)>", re.I)
+OUTSIDE = re.compile(rb"TargetMode\s{0,9}=\s{0,9}[\"']External[\"']", re.I)
 TARGET, KIND = (
-    re.compile(rb"Target\s*=\s*[\"']([^\"']*)"),
-    re.compile(rb"Type\s*=\s*[\"'][^\"']*/([A-Za-z]+)"),
+    re.compile(rb"Target\s{0,9}=\s{0,9}[\"']([^\"']*)"),
+    re.compile(rb"Type\s{0,9}=\s{0,9}[\"'][^\"']{0,400}/([A-Za-z]{1,80})"),
 )
-FORMULA = re.compile(rb"<(?:\w+:)?f\b[^>]*>([^<]{1,4000})</|table:formula\s*=\s*\"([^\"]{1,4000})")
+FORMULA = re.compile(
+    rb"<(?:\w{1,20}:)?f\b[^<>]{0,400}>([^<]{1,4000})</|table:formula\s{0,9}=\s{0,9}\"([^\"]{1,4000})"
+)
 ACTS = re.compile(
     r"\bDDE(?:AUTO)?\b|\bcmd\s*\||\|\s*'[^']*'\s*!|\b(?:WEBSERVICE|IMPORTXML|IMPORTDATA|RTD|CALL|EXEC)\s*\(",
     re.I,
 )
-CELL = re.compile(r"(?:^|[,;\t\n])\s*\"?\s*[=@+-](?=[A-Za-z(])([^\n]{0,400})")
-LINK = re.compile(rb"<(?:\w+:)?ddeLink\b([^>]{0,400})")
+CELL = re.compile(r"(?:^|[,;\t\n])[ ]{0,9}\"?[ ]{0,9}[=@+-](?=[A-Za-z(])([^\n]{0,400})")
+LINK = re.compile(rb"<(?:\w{1,20}:)?ddeLink\b([^<>]{0,400})")
 """A workbook keeps the other end of a DDE formula in a part of its own."""
-FIELD = re.compile(rb"<w:instrText[^>]*>([^<]*\b(?:DDE(?:AUTO)?|INCLUDETEXT|INCLUDEPICTURE)\b[^<]*)", re.I)
+FIELD = re.compile(
+    rb"(?:<w:instrText\b[^<>]{0,400}>|\bw:instr\s{0,9}=\s{0,9}[\"'])"
+    rb"([^<>\"]{0,4000}?\b(?:DDE(?:AUTO)?|INCLUDETEXT|INCLUDEPICTURE)\b[^<]{0,120})",
+    re.I,
+)
 
 
 def of_zip(report: Report, path: str, entries: list[zipfile.ZipInfo]) -> None:
@@ -31,7 +41,13 @@ def of_zip(report: Report, path: str, entries: list[zipfile.ZipInfo]) -> None:
     with zipfile.ZipFile(path) as archive:
         for entry in entries:
             name = entry.filename.lower()
-            if entry.file_size > MOST_XML or not name.endswith((".rels", ".xml")):
+            if not name.endswith((".rels", ".xml")):
+                continue
+            if entry.file_size > MOST_PARSED:
+                report.say("huge-xml", entry.filename)
+                continue
+            if entry.file_size > MOST_XML:
+                report.say("too-many-objects", entry.filename)
                 continue
             data = archive.read(entry)
             if b"<!DOCTYPE" in data[:4096] or b"<!ENTITY" in data[:65536]:
@@ -54,7 +70,9 @@ def of_text(report: Report, text: str) -> None:
 
 
 def _relations(report: Report, data: bytes) -> None:
-    for relation in OUTSIDE.findall(data):
+    for relation in RELATION.findall(data):
+        if not OUTSIDE.search(relation):
+            continue
         kind, target = KIND.search(relation), TARGET.search(relation)
         where = target[1].decode("utf-8", "replace")[:120] if target else ""
         report.say("link" if kind and kind[1] == b"hyperlink" else "external-file", where)

@@ -39,7 +39,7 @@ class _Package:
             return None
         entry = self.entries[path]
         if entry.file_size > MOST_XML:
-            self.report.say("high-compression", path)
+            self.report.say("huge-xml", path)
             return None
         data = self.archive.read(entry)
         if b"<!DOCTYPE" in data or "<!DOCTYPE".encode("utf-16-le") in data:

@@ -68,7 +68,12 @@ def _frame(report: Report, path: str) -> None:
 
 
 def _structure(report: Report, document: pikepdf.Pdf, path: str, extract_to: str | None) -> None:
+    declared = document.Root.get("/Pages", {}).get(
+        "/Count"
+    )  # before the pages are walked: qpdf may put it right
     report.pages = len(document.pages)
+    if isinstance(declared, int) and declared != report.pages:
+        report.say("pages-differ", f"页树所记 {declared} 页，实有 {report.pages} 页")
     report.details["pdf-version"] = document.pdf_version
     if document.is_encrypted:
         report.say("encrypted-owner")
@@ -82,6 +87,9 @@ def _structure(report: Report, document: pikepdf.Pdf, path: str, extract_to: str
         report.say("stream-damaged", f"{type(fault).__name__}：{_without_path(fault, path)}")
     warnings += [str(item) for item in document.get_warnings()]
     warnings = [text for text in (_without_path(item, path) for item in warnings) if not _is(text, BENIGN)]
+    for text in [text for text in warnings if "limits error" in text]:
+        report.say("nested-too-deep", text)
+        warnings.remove(text)
     if warnings and not _harmless(warnings, path):
         for text in dict.fromkeys(warnings):
             report.say("damaged", text)

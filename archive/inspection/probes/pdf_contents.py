@@ -53,7 +53,7 @@ def _dictionaries(report: Report, item: object) -> Iterator[pikepdf.Dictionary]:
     while pending:
         value, depth = pending.pop()
         if depth > MOST_DEPTH:
-            report.say("damaged", "对象嵌套过深")
+            report.say("nested-too-deep", f"对象嵌套超过 {MOST_DEPTH} 层")
             continue
         if isinstance(value, pikepdf.Stream):
             value = value.stream_dict

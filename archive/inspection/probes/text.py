@@ -13,9 +13,9 @@ from .report import TEXT_LIMIT, Report
 MOST_BYTES = 16 << 20
 CODECS = ("utf-8-sig", "gb18030", "utf-16", "cp1252")
 SCRIPT = re.compile(
-    r"<script\b|\bon(?:load|click|error|mouseover)\s*=|javascript:|<iframe\b|<object\b|<embed\b", re.I
+    r"<script\b|\bon(?:load|click|error|mouseover)\s{0,9}=|javascript:|<iframe\b|<object\b|<embed\b", re.I
 )
-TAG = re.compile(r"<[^>]{0,2000}>")
+TAG = re.compile(r"<[^<>]{0,2000}>")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a]")
 DOCTYPE = re.compile(r"<!ENTITY\b", re.I)
 RICH_TEXT_OBJECT = re.compile(r"\\objdata\b|\\objautlink\b|\\objupdate\b")
@@ -40,7 +40,7 @@ def open_and_report(report: Report, path: str) -> None:
     elif text.lstrip().startswith("<?xml") and DOCTYPE.search(text[:100_000]):
         report.say("entities")
     elif _is_xml(report, text):
-        _well_formed(report, data)
+        _well_formed(report, path, data)
     elif (report.mime or "") == "text/csv":
         formulas.of_text(report, text)
     report.add_text(text[:TEXT_LIMIT])
@@ -50,10 +50,20 @@ def _is_xml(report: Report, text: str) -> bool:
     return text.lstrip().startswith("<?xml") or "xml" in (report.mime or "")
 
 
-def _well_formed(report: Report, data: bytes) -> None:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+class _Nothing:
+    """What is left of a document too large to keep: that it was well formed."""
+
+    def close(self) -> None:
+        pass
+
+
+def _well_formed(report: Report, path: str, data: bytes) -> None:
+    rules = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
     try:
-        etree.fromstring(data.strip(b"\0 \r\n\t"), parser)
+        if len(data) < MOST_BYTES:
+            etree.fromstring(data.strip(b"\0 \r\n\t"), etree.XMLParser(**rules))
+        else:
+            etree.parse(path, etree.XMLParser(target=_Nothing(), **rules))
     except (etree.XMLSyntaxError, ValueError) as fault:
         report.say("bad-xml", str(fault)[:80])
 

@@ -1,0 +1,324 @@
+"""Files made to break whoever opens them: each is a failed finding, soon, in little memory, and the next file is examined.
+
+What has no bottom is cut by the fence (20 s, 1 GB); most of these are known before they cost anything, so that the
+whole matrix takes a few seconds. The largest are made of a small kernel.
+"""
+
+import functools
+import io
+import json
+import struct
+import time
+import zipfile
+import zlib
+
+import pytest
+from PIL import Image
+
+from archive.inspection.examine import examine
+from archive.inspection.fence import Fence
+from tests.bags import bag_files, zipped
+
+SECONDS, BYTES = 22, 1 << 30
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def fence():
+    with Fence() as fence:
+        yield fence
+
+
+@functools.cache
+def zeros(size):
+    packer = zlib.compressobj(9)
+    return b"".join(packer.compress(bytes(MEGABYTE)) for _ in range(size // MEGABYTE)) + packer.flush()
+
+
+def packed(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def overlapping(count, size, declared=None):
+    """`count` entries of a zip that all mean the same few bytes; `declared`: what each says it unpacks to."""
+    kernel, name = zeros(size), b"%07d"
+    sizes = (zlib.crc32(bytes(size)), len(kernel), declared or size)
+    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 8, 0, 0, *sizes, 7, 0) + name % 0
+    directory = b"".join(
+        struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 8, 0, 0, *sizes, 7, 0, 0, 0, 0, 0, 0)
+        + name % (0 if declared else number)
+        for number in range(count)
+    )
+    start = len(local) + len(kernel)
+    return local + kernel + directory + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, count, count, len(directory), start, 0)  # fmt: skip
+
+
+def boxes(depth):
+    data = packed({"a.txt": b"x"})
+    for _ in range(depth):
+        data = packed({"a.zip": data})
+    return data
+
+
+def forty_two():
+    """Sixteen zips of sixteen zips …: each opened one is small, all together are not."""
+    data = packed({"a": bytes(20 * MEGABYTE)})
+    for _ in range(5):
+        data = packed({f"{number}.zip": data for number in range(16)})
+    return data
+
+
+def many(count):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(count):
+            archive.writestr(str(number), b"")
+    return buffer.getvalue()
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+HUGE = 60_000
+
+
+def huge_png():
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", HUGE, HUGE, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(999))) + chunk(b"IEND", b"")
+
+
+def huge_tiff():
+    tags = {256: HUGE, 257: HUGE, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: HUGE, 279: 1 << 31}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+
+
+def small(form):
+    buffer = io.BytesIO()
+    Image.new("L", (64, 64)).save(buffer, form)
+    return bytearray(buffer.getvalue())
+
+
+def huge_jpeg():
+    data = small("JPEG")
+    struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, HUGE, HUGE)
+    return bytes(data)
+
+
+def huge_jp2():
+    data = small("JPEG2000")
+    struct.pack_into(">II", data, data.index(b"ihdr") + 4, HUGE, HUGE)
+    struct.pack_into(">II", data, data.index(b"\xff\x51") + 6, HUGE, HUGE)
+    return bytes(data)
+
+
+def huge_webp():
+    def part(name, data):
+        return name + struct.pack("<I", len(data)) + data
+
+    side = struct.pack("<I", HUGE - 1)[:3]
+    frame = bytes(6) + (struct.pack("<I", 63)[:3]) * 2 + bytes(4) + bytes(small("WEBP"))[12:]
+    body = part(b"VP8X", b"\2\0\0\0" + side * 2) + part(b"ANIM", bytes(6)) + part(b"ANMF", frame)
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def pdf(*objects, root=b""):
+    """A PDF of a catalogue, a page tree of object 3, and `objects` from number 3 on."""
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R" + root + b">>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        *objects,
+    )
+    data, offsets = b"%PDF-1.7\n", []
+    for number, item in enumerate(objects, 1):
+        offsets.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, item)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    size = len(objects) + 1
+    return data + b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (size, table, size, len(data))  # fmt: skip
+
+
+def page(more=b""):
+    return b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<<>>%s>>" % more
+
+
+def stream(data, more=b""):
+    return b"<</Length %d%s>>stream\n%s\nendstream" % (len(data), more, data)
+
+
+def painting_itself():
+    form = b"/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</A 5 0 R>>>>"
+    sheet = page(b"/Contents 4 0 R").replace(b"/Resources<<>>", b"/Resources<</XObject<</A 5 0 R>>>>")
+    return pdf(sheet, stream(b"/A Do"), stream(b"/A Do /A Do /A Do", form))
+
+
+def paints(picture):
+    """A page that shows this stream, and nothing else."""
+    sheet = page(b"/Contents 4 0 R").replace(b"/Resources<<>>", b"/Resources<</XObject<</A 5 0 R>>>>")
+    return pdf(sheet, stream(b"595 0 0 842 0 0 cm /A Do"), picture)
+
+
+LAUGHTER = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "ha">' + "".join(
+    f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(10)
+) + "]><a>&k;</a>"  # fmt: skip
+TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/word/document.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
+)
+RELATIONS = (
+    '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="a" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/>'
+    "</Relationships>"
+)
+
+
+def document(body):
+    return packed({"[Content_Types].xml": TYPES, "_rels/.rels": RELATIONS, "word/document.xml": body})
+
+
+def attribute(size):
+    return b'<?xml version="1.0"?><a b="' + b"x" * size + b'"/>'
+
+
+DEEP = 100_000
+FILES = {
+    "zeros.zip": lambda: overlapping(500, 20 * MEGABYTE),
+    "one-for-all.zip": lambda: overlapping(40, 20 * MEGABYTE),
+    "more-than-declared.zip": lambda: overlapping(1, 200 * MEGABYTE, declared=1000),
+    "boxes.zip": lambda: boxes(50),
+    "forty-two.zip": forty_two,
+    "tiny.zip": lambda: many(30_000),
+    "huge.png": huge_png,
+    "huge.tif": huge_tiff,
+    "huge.jpg": huge_jpeg,
+    "huge.jp2": huge_jp2,
+    "huge.webp": huge_webp,
+    "laughter.xml": lambda: LAUGHTER.encode(),
+    "laughter.docx": lambda: document(LAUGHTER),
+    "laughter.ofd": lambda: packed({"OFD.xml": LAUGHTER}),
+    "deep.xml": lambda: b'<?xml version="1.0"?>' + b"<a>" * DEEP + b"</a>" * DEEP,
+    "deep.ofd": lambda: packed({"OFD.xml": b"<a>" * DEEP + b"</a>" * DEEP}),
+    "attribute.xml": lambda: attribute(200 * MEGABYTE),
+    "attribute.docx": lambda: document(attribute(200 * MEGABYTE)),
+    "attribute.ofd": lambda: packed({"OFD.xml": attribute(200 * MEGABYTE)}),
+    "nested.pdf": lambda: pdf(page(b"/X" + b"[" * DEEP + b"]" * DEEP)),
+    "nested-content.pdf": lambda: pdf(page(b"/Contents 4 0 R"), stream(b"[" * DEEP + b"]" * DEEP)),
+    "pages-in-a-ring.pdf": lambda: pdf(b"<</Type/Pages/Kids[2 0 R]/Parent 2 0 R/Count 1>>"),
+    "painting-itself.pdf": painting_itself,
+    "metadata.pdf": lambda: pdf(
+        page(),
+        stream(zeros(1200 * MEGABYTE), b"/Type/Metadata/Subtype/XML/Filter/FlateDecode"),
+        root=b"/Metadata 4 0 R",
+    ),
+    "content.pdf": lambda: pdf(page(b"/Contents 4 0 R"), stream(zlib.compress(zeros(1200 * MEGABYTE)), b"/Filter[/FlateDecode/FlateDecode]")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_hostile_file_fails_soon_and_harms_nothing(name, fence, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(FILES[name]())
+    began = time.monotonic()
+    result = examine(path, fence)
+    assert time.monotonic() - began < SECONDS
+    failed = [finding["message"] for finding in result["findings"] if finding["verdict"] == "failed"]
+    assert failed and not any("扩展名" in message for message in failed)
+    assert fence.call("looks_like_bag", path=str(tmp_path)) == {"bag": True}
+    assert peak(fence) < BYTES
+
+
+def peak(fence):
+    """The most that the child ever held, in bytes."""
+    with open(f"/proc/{fence.describe()['pid']}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
+@pytest.mark.parametrize(
+    ("filter", "data"),
+    [
+        (b"/DCTDecode", bytes(small("JPEG"))[:300]),
+        (b"/JPXDecode", bytes(small("JPEG2000"))[:200]),
+        (b"/FlateDecode", zlib.compress(bytes(4096))[:-9] + b"\xff" * 9),
+    ],
+    ids=["jpeg", "jpeg 2000", "deflate"],
+)
+def test_a_scan_whose_picture_is_broken_warns(filter, data, fence, tmp_path):
+    more = (
+        b"/Type/XObject/Subtype/Image/Width 64/Height 64/BitsPerComponent 8/ColorSpace/DeviceGray/Filter"
+        + filter
+    )
+    path = tmp_path / "a.pdf"
+    path.write_bytes(paints(stream(data, more)))
+    result = examine(path, fence)
+    assert result["verdict"] == "flag" and {f["check"] for f in result["findings"] if f["verdict"] == "warning"} == {"GD-3-4"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        lambda: [page(b"/Contents 4 0 R").replace(b"<<>>", b"<</Font<</F<</Type/Font/Subtype/TrueType/BaseFont/X/FontDescriptor<</Type/FontDescriptor/FontName/X/Flags 4/FontFile2 5 0 R>>>>>>>>"), stream(b"BT /F 9 Tf (abc) Tj ET"), stream(b"\0\1\0\0" + b"\xff" * 900)],
+        lambda: [page(b"/Contents 4 0 R").replace(b"<<>>", b"<</ColorSpace<</C[/ICCBased 5 0 R]>>>>"), stream(b"/C cs 1 0 0 sc 0 0 9 9 re f"), stream(b"\xff" * 5000, b"/N 3")],
+        lambda: [page(b"/Contents 4 0 R/Rotate 99999999999999999999"), stream(b"q " * 100_000)],
+    ],
+    ids=["font", "colour profile", "states"],
+)  # fmt: skip
+def test_broken_fonts_and_profiles_break_nothing(sheet, fence, tmp_path):
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(*sheet()))
+    result = examine(path, fence)
+    assert not any("解析没有完成" in finding["message"] for finding in result["findings"])
+
+
+def test_a_table_of_objects_with_blank_lines_is_read_at_once(tmp_path):
+    """One such file, of a browser's own tests, once took for ever: blanks that two parts of a pattern both could take."""
+    from archive.inspection.probes.pdf import _table_is_whole
+
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(page()).replace(b" n \n", b" n " + b" \n" * 40))
+    assert _table_is_whole(str(path))
+    path.write_bytes(pdf(page()).replace(b" n \n", b" n " + b" \n" * 40 + b"x"))
+    assert not _table_is_whole(str(path))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<", "<f", "<f ", "<w:instrText ", "<Relationship ", "<Relationship TargetMode=\"External\" ", ",\n", "\n ", "\t\"", " ",
+     "=", "1", "13", "a-", "Type=\"/", "Target=", "onload ", "<ddeLink", "DDE", "cmd ", "|'", "<a:", "table:formula=\"", ") "],
+)  # fmt: skip
+def test_no_pattern_is_slower_than_the_text_is_long(piece):
+    """Every pattern over whole texts, on what would make it try again from every place: a quarter of a megabyte would
+    take minutes, were one of them quadratic."""
+    from archive import privacy
+    from archive.inspection.probes import formulas, pdf, sheets, text
+
+    long = piece * (256 * 1024 // len(piece))
+    began = time.process_time()
+    for pattern in (formulas.CELL, formulas.ACTS, text.TAG, text.SCRIPT, text.CONTROL, text.DOCTYPE, text.RICH_TEXT_OBJECT, privacy.PERSONAL):  # fmt: skip
+        sum(1 for _ in pattern.finditer(long))
+    for pattern in (formulas.RELATION, formulas.OUTSIDE, formulas.TARGET, formulas.KIND, formulas.FORMULA, formulas.LINK, formulas.FIELD, sheets.PAINTS, sheets.WRITES, pdf.SECTION, pdf.ENTRY):  # fmt: skip
+        sum(1 for _ in pattern.finditer(long.encode()))
+    assert time.process_time() - began < 5
+
+
+SUBMISSIONS = {
+    "deep": "[" * DEEP + "]" * DEEP,
+    "deep objects": '{"a":' * DEEP + "1" + "}" * DEEP,
+    "a long number": '{"contract": ' + "9" * DEEP + "}",
+    "no number": '{"contract": NaN}',
+    "the same key": '{"contract": 1, "contract": 2}',
+    "many keys": json.dumps({str(number): number for number in range(DEEP)}),
+    "half a character": b'{"contract": "\xff\xfe"}',
+    "wrong everywhere": json.dumps({"persons": {"a": []}, "materials": [[["x"]]], "unit": 5, "item": {}}),
+}
+
+
+@pytest.mark.parametrize("kind", SUBMISSIONS)
+def test_a_declaration_made_to_break_its_reader_fails(kind, fence, tmp_path):
+    files = bag_files({"a.txt": b"x"}, **{"submission.json": SUBMISSIONS[kind]})
+    result = examine(zipped(files, tmp_path / "p.zip"), fence)
+    assert result["verdict"] == "reject"
