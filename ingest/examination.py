@@ -314,7 +314,7 @@ def _finding(check: str, property: str, verdict: str, message: str, **more: Any)
     return Finding(check=check, property=property, verdict=verdict, message=message, **more)
 
 
-def report_of(submission: Submission, examined: Examined) -> dict:
+def report_of(submission: Submission, examined: Examined, *, stage: str = reports.STAGE) -> dict:
     """The full report as it lies beside the bytes. Masked: it may be read by whoever may see the submission."""
     findings = [finding.as_dict() for finding in examined.findings]
     return {
@@ -322,7 +322,7 @@ def report_of(submission: Submission, examined: Examined) -> dict:
         "engine": ENGINE,
         "pack": examined.pack_version,
         "examined_at": timezone.localtime().isoformat(timespec="seconds"),
-        "stage": reports.STAGE,
+        "stage": stage,
         "submission": {
             "id": str(submission.pk),
             "source": submission.source,

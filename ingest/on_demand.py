@@ -3,9 +3,11 @@ when it runs."""
 
 import json
 
+from archive import audit
+from archive.inspection.fence import Fence
 from archive.models import User
 from archive.permissions import Actor
-from ingest import settling
+from ingest import rechecking, settling
 from ingest.models import Submission
 from ingest.views.forms import Sieve
 
@@ -17,3 +19,9 @@ def examine_outdated(asked: str, user_id: str) -> str:
     if data.get("tab"):
         rows = rows.filter(state=data["tab"])
     return f"重新排队检测 {settling.examine_outdated(rows, actor=actor)} 个信息包"
+
+
+def recheck(submission_id: str, user_id: str) -> str:
+    actor = Actor.of(User.objects.get(pk=user_id))
+    with Fence() as fence:
+        return audit.sentence(rechecking.recheck(submission_id, fence, actor=actor))

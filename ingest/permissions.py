@@ -25,6 +25,8 @@ SENTENCES = {
     "submission.retried": "停住之后重试",
     "submission.confirmed": "确认归档：{note}",
     "submission.sampled": "抽查：{verdict}",
+    "record.rechecked": "长期保存环节的四性检测（第 {number} 次）：{verdict}",
+    "record.recheck_failed": "长期保存环节的四性检测没有完成：{reason}",
     "confirmation.given": "人工确认 {check}：{verdict}，范围 {extent}，有效至 {until}：{statement}",
     "confirmation.withdrawn": "撤回人工确认 {check}（{extent}）：{reason}",
 }

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from archive import permissions, renditions, unseen
 from archive.errors import StorageFailed
-from archive.models import DigitalObject, Record
+from archive.models import DigitalObject, PdfaClaim, Record
 from archive.permissions import Actor
-from ingest import pictures, staging
+from ingest import pictures, rechecking, staging, wording
 from ingest.models import FindingRow, Submission
 
 
@@ -24,6 +24,9 @@ class Examination:
     submission: Submission
     findings: list[dict]  # check, property, verdict, file, field, value, rule, message
     whole: bool
+    claims: list[PdfaClaim]  # what was said later of the PDF/A that files claim to be
+    later: list[dict]  # checks of the filed record, see rechecking.history
+    may_recheck: bool
 
 
 def findings_of(record_id: UUID, actor: Actor) -> Examination | None:
@@ -35,7 +38,7 @@ def findings_of(record_id: UUID, actor: Actor) -> Examination | None:
     try:
         if submission.report:
             found = staging.read_report(submission.report)["findings"]
-            return Examination(submission, seen_by(actor, found), True)
+            return _examination(submission, found, True, actor)
     except (StorageFailed, ValueError, KeyError, OSError):
         pass  # the report is a file beside the rows; the rows still tell what did not pass
     rows = [
@@ -51,7 +54,24 @@ def findings_of(record_id: UUID, actor: Actor) -> Examination | None:
         }
         for row in submission.findings.order_by("position")
     ]
-    return Examination(submission, seen_by(actor, rows), False)
+    return _examination(submission, rows, False, actor)
+
+
+def _examination(submission: Submission, found: list[dict], whole: bool, actor: Actor) -> Examination:
+    record = submission.record
+    claims = (
+        PdfaClaim.objects.filter(object__record=record).select_related("object").order_by("object__position")
+    )
+    findings = [wording.advised(row) for row in seen_by(actor, found)]
+    rows = list(submission.findings.order_by("position"))
+    pages = pages_in_record(record, rows, actor)
+    named = {
+        (row.check_id, row.file, row.message): pages[row.position] for row in rows if row.position in pages
+    }
+    for told, original in zip(findings, found, strict=True):
+        told["pages"] = named.get((original["check"], original["file"] or "", original["message"]), [])
+    may = record.state != "destroyed" and bool(permissions.check(actor, "submission.examine", record))
+    return Examination(submission, findings, whole, list(claims), rechecking.history(record), may)
 
 
 def seen_by(actor: Actor, findings: list[dict]) -> list[dict]:
@@ -76,7 +96,12 @@ def pages_in_record(record: Record, rows: list[FindingRow], actor: Actor) -> dic
 
 
 def submission_of(record_id: UUID) -> Submission | None:
-    return Submission.objects.filter(record=record_id).order_by("received_at").last()
+    return (
+        Submission.objects.filter(record=record_id)
+        .select_related("record__fonds")
+        .order_by("received_at")
+        .last()
+    )
 
 
 def being_kept(record_ids: Iterable[UUID]) -> set[UUID]:

@@ -17,7 +17,8 @@ from ingest.reports import OUTCOMES, VERDICT_ORDER, VERDICTS
 def print_report(submission: Submission, report: Mapping[str, Any], number: int) -> bytes:
     """PDF/A of one examination. `report` as `reports.read` gives it."""
     at = parse_datetime(report.get("examined_at", "")) or submission.examined_at
-    outcome = OUTCOMES.get(report["verdict"], "—")
+    stored = report["stage"] == reports.KEPT
+    outcome = (OUTCOMES | reports.STORED_OUTCOMES).get(report["verdict"], "—")
     data = {
         "title": "电子档案四性检测报告",
         "facts": [
@@ -32,10 +33,10 @@ def print_report(submission: Submission, report: Mapping[str, Any], number: int)
             ("检测引擎", f"第 {report['engine']} 版"),
             ("配置包", report["pack"] or "无"),
         ],
-        "digest": f"信息包摘要　SHA-256：{submission.blob_sha256}　SM3：{submission.blob_sm3}",
+        "digest": [f"信息包摘要 SHA-256：{submission.blob_sha256}", f"信息包摘要 SM3：{submission.blob_sm3}"],
         "outcome": outcome,
         "reasons": list(report["reasons"])
-        or ([submission.reason] if submission.reason and outcome != "合格" else []),
+        or ([submission.reason] if submission.reason and outcome != "合格" and not stored else []),
         "counts": _counts(report["counts"]),
         "verdicts": [VERDICTS[verdict] for verdict in VERDICT_ORDER],
         "items": [_row(row) for row in report["items"]],

@@ -24,6 +24,11 @@ NOT_ASKED = "not-applicable"
 VERDICT_ORDER = (*ORDER, NOT_ASKED)
 VERDICTS = terms.VERDICTS | {NOT_ASKED: "不适用"}
 OUTCOMES = {"returned": "退回", "waiting": "待处理", "accepted": "合格"}
+KEPT = "长期保存"
+STORED = "stored-"
+"""Reports of later checks of a filed record (rechecking.py) lie beside those of its package, under names of their own."""
+SOUND, FAULTY = "sound", "faulty"
+STORED_OUTCOMES = {SOUND: "没有不通过项", FAULTY: "有不通过项"}
 OWN_NAMES = {
     PERIOD: "保管期限", CONFIRMATION: "逐批确认", JUDGEMENT: "须由人判断", "X-name": "业务编号不含证件号码",
     "X-fonds": "全宗与来源系统", "X-scan": "本单位规定须查毒",
@@ -60,6 +65,8 @@ def _item(item: Any, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return row | {"verdict": NOT_ASKED, "message": item.why}
     if not found:
         return row | {"verdict": "not-run", "message": UNREACHED}
+    if item.answer == MANUAL and all("：不适用，" in row["message"] for row in found):
+        return row | {"verdict": NOT_ASKED, "message": found[0]["message"].removeprefix(f"{item.name}：")}
     note = "编号推定。" if item.grade == "U" and item.name != UNNAMED else ""
     return row | _judged(item.name, found, note)
 
@@ -117,9 +124,9 @@ def read(name: str, actor: Actor) -> dict[str, Any]:
     return report | {"reasons": reasons}
 
 
-def name_of(submission: Submission, number: int) -> str:
-    """The staged report of its n-th examination."""
-    return f"reports/{submission.pk}/{number:04d}.json.gz"
+def name_of(submission: Submission, number: int, kind: str = "") -> str:
+    """The staged report of its n-th examination; `kind` STORED: of the n-th later check of its record."""
+    return f"reports/{submission.pk}/{kind}{number:04d}.json.gz"
 
 
 def history(submission: Submission, actor: Actor) -> list[dict[str, Any]]:

@@ -169,10 +169,10 @@ def open_blob(name: str) -> BinaryIO:
         ) from None
 
 
-def save_report(submission_id: UUID, number: int, report: dict) -> str:
+def save_report(submission_id: UUID, number: int, report: dict, *, kind: str = "") -> str:
     """The full report of one examination, compressed; earlier ones stay. Returns its name."""
     data = json.dumps(report, ensure_ascii=False, separators=(",", ":")).encode()
-    name = f"reports/{submission_id}/{number:04d}.json.gz"
+    name = f"reports/{submission_id}/{kind}{number:04d}.json.gz"
     _storage().delete(name)
     from django.core.files.base import ContentFile
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("packages/<uuid:pk>/report/", reports.report, name="report"),
     path("packages/<uuid:pk>/report.pdf", reports.report_pdf, name="report_pdf"),
     path("packages/<uuid:pk>/report.json", reports.report_json, name="report_json"),
+    path("packages/<uuid:pk>/recheck/", package.recheck, name="recheck"),
     path("packages/<uuid:pk>/batch/", reports.batch, name="batch"),
     path("packages/<uuid:pk>/batch.pdf", reports.batch_pdf, name="batch_pdf"),
     path("packages/<uuid:pk>/batch.json", reports.batch_json, name="batch_json"),

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from archive import audit, permissions, privacy, renditions
+from archive import audit, jobs, permissions, privacy, renditions
 from archive.errors import NotFound
 from archive.http import actor_of, allowed, attachment
 from archive.models import Event
@@ -17,7 +17,7 @@ from archive.permissions import Actor
 from archive.templatetags.archive_words import moment, size
 from ingest import outdated, pictures, reading, reports, settling, staging, wording
 from ingest.models import FindingRow, Submission
-from ingest.moves import get_for
+from ingest.moves import get_for, refuse
 
 EVENTS_SHOWN = 60
 TONES = {
@@ -64,6 +64,19 @@ def confirm(request: HttpRequest, pk) -> HttpResponse:
 def retry(request: HttpRequest, pk) -> HttpResponse:
     submission = settling.try_again(pk, actor=actor_of(request))
     return _back(request, submission, "已重新开始处理")
+
+
+@require_POST
+@allowed("submission.examine")
+def recheck(request: HttpRequest, pk) -> HttpResponse:
+    """A filed record examined again, from its stored bytes: it may take a while, so the worker does it."""
+    actor = actor_of(request)
+    submission = get_for(actor, pk, "submission.examine")
+    if submission.state != "archived":
+        refuse(submission, "按长期保存环节检测")
+    jobs.enqueue("ingest.on_demand.recheck", submission.pk, actor.id, name=f"复检 {submission.pk}")
+    messages.success(request, "已排队按长期保存环节检测；结果会出现在本页“以后的检测”里。")
+    return redirect(f"{reverse('record', args=[submission.record_id])}?tab=findings")
 
 
 def _back(request: HttpRequest, submission: Submission, done: str) -> HttpResponse:

@@ -17,7 +17,7 @@ from archive import audit, privacy, renditions
 from archive.errors import NotFound
 from archive.http import actor_of, allowed, attachment, file_name
 from archive.templatetags.archive_words import moment
-from ingest import batch_reports, pictures, report_papers, reports, wording
+from ingest import batch_reports, pictures, rechecking, report_papers, reports, wording
 from ingest.models import Submission
 from ingest.moves import get_for
 from ingest.reports import OUTCOMES, VERDICTS
@@ -26,7 +26,13 @@ TONES = {
     "failed": "danger", "manual": "waiting", "warning": "warning", "not-run": "unknown", "passed": "success",
     reports.NOT_ASKED: "gone",
 }  # fmt: skip
-OUTCOME_TONES = {"returned": "danger", "waiting": "waiting", "accepted": "success"}
+OUTCOME_TONES = {
+    "returned": "danger",
+    "waiting": "waiting",
+    "accepted": "success",
+    reports.SOUND: "success",
+    reports.FAULTY: "danger",
+}
 SHOWN = 500
 """Packages of a batch on one screen; its PDF and JSON name all."""
 
@@ -35,12 +41,14 @@ SHOWN = 500
 @allowed("submission.read")
 def report(request: HttpRequest, pk) -> HttpResponse:
     submission, number, found = _read(request, pk)
+    stored = found["stage"] == reports.KEPT
     context = {
         "submission": submission,
         "name": wording.name_of(submission),
         "title": wording.title_of(submission),
         "number": number,
-        "newest": number == submission.examinations,
+        "stored": stored,
+        "newest": stored or number == submission.examinations,
         "report": found,
         "outcome": _outcome(found["verdict"]),
         "facts": _facts(submission, found, number),
@@ -49,7 +57,7 @@ def report(request: HttpRequest, pk) -> HttpResponse:
         "own": _groups(found["own"]),
         "findings": [wording.advised(row) for row in found["findings"]],
         "history": _history(submission, request),
-        "query": f"?number={number}" if number != submission.examinations else "",
+        "query": f"?stored={number}" if stored else f"?number={number}",
         "breadcrumbs": _way(wording.name_of(submission), submission, "检测报告"),
     }
     return render(request, "ingest/report.html", context)
@@ -78,15 +86,28 @@ def _read(request: HttpRequest, pk) -> tuple[Submission, int, dict[str, Any]]:
     submission = get_for(actor, pk)
     if not submission.report:
         raise NotFound(what="检测报告（这个信息包还没有检测过）")
-    asked = request.GET.get("number", "")
     newest = submission.examinations
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 5 else newest
-    if number != newest and not 1 <= number <= newest:
-        raise NotFound(what=f"第 {number} 次检测的报告")
-    name = submission.report if number == newest else reports.name_of(submission, number)
+    number, stored = _number(request, "number") or newest, _number(request, "stored")
+    if stored:
+        name = reports.name_of(submission, stored, reports.STORED)
+        _require(stored <= len(rechecking.history(submission.record)) if submission.record else False)
+    else:
+        name = submission.report if number == newest else reports.name_of(submission, number)
+        _require(number <= newest)
     found = reports.read(name, actor)
     audit.access(actor=actor, action="report.viewed", data={"package": str(submission)})
-    return submission, number, found
+    return submission, stored or number, found
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    """0 for what makes no sense."""
+    asked = request.GET.get(name, "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 5 else 0
+
+
+def _require(there: bool) -> None:
+    if not there:
+        raise NotFound(what="这一次检测的报告")
 
 
 # --- a batch ----------------------------------------------------------------------------------------------------------
@@ -113,7 +134,7 @@ def batch(request: HttpRequest, pk) -> HttpResponse:
                 "label": "检测时间",
                 "value": f"{moment(found.first)} 至 {moment(found.last)}" if found.first else "没有检测",
             },
-            {"label": "没有检测报告", "value": f"{found.unexamined} 个" if found.unexamined else ""},
+            *([{"label": "没有报告", "value": f"{found.unexamined} 个"}] if found.unexamined else []),
             {"label": "检测规则", "value": "；".join(found.rules)},
         ],
         "sums": _sums(found.counts),
@@ -197,7 +218,11 @@ def _name(submission: Submission, what: str) -> str:
 
 
 def _outcome(verdict: str) -> tuple[str, str, str]:
-    return verdict, OUTCOMES.get(verdict, "没有结论"), OUTCOME_TONES.get(verdict, "unknown")
+    return (
+        verdict,
+        (OUTCOMES | reports.STORED_OUTCOMES).get(verdict, "没有结论"),
+        OUTCOME_TONES.get(verdict, "unknown"),
+    )
 
 
 def _facts(submission: Submission, found: dict[str, Any], number: int) -> list[dict[str, Any]]:

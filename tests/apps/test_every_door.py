@@ -53,6 +53,7 @@ DOORS = {
     "ingest:batch_json": (GET, "submission.read"),
     "ingest:picture": (GET, "submission.examine"),
     "ingest:again": (BOTH, "submission.examine"),
+    "ingest:recheck": (POST, "submission.examine"),
     "ingest:original": (GET, "submission.examine"),
     "ingest:examine": (POST, "submission.examine"),
     "ingest:confirm": (POST, "submission.confirm"),

@@ -1,0 +1,103 @@
+"""The pages that findings name, as pictures: which, for whom, and never of what is unsafe."""
+
+import pytest
+from django.urls import reverse
+
+from archive.models import Access
+from ingest import pictures, pipeline, settling, staging
+from ingest.models import FindingRow
+from tests import factories
+from tests.handing import WRONG, archivist, at
+from tests.pages import text
+from tests.pure import test_sheets as sheets
+
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("stores", "site")]
+
+
+@pytest.fixture
+def scanned(hand_in):
+    """A returned package whose form is a scan with a blank page 2 and page 3 the same as page 1."""
+    submission = factories.a_submission(**WRONG)
+    material, path = next(
+        (material, file["path"])
+        for material in submission["materials"]
+        for file in material["files"]
+        if file["path"].endswith(".pdf")
+    )
+    one = sheets.page("wages")
+    return hand_in(
+        files={path: sheets.scan(one, sheets.page(), one)}, materials=submission["materials"], **WRONG
+    ), path
+
+
+def a_picture(row, check, page, width=144):
+    position = row.findings.get(check_id=check).position
+    return reverse("ingest:picture", args=[row.pk, position, page, width])
+
+
+def test_the_page_that_a_finding_names_is_shown_small_and_larger_with_a_reading(scanned):
+    row, _ = scanned
+    client = archivist()
+    html = text(client.get(at("submission", row)))
+    assert a_picture(row, "X-BLANK", 2) in html and a_picture(row, "X-TWICE", 3) in html
+    assert client.get(a_picture(row, "X-BLANK", 2)).content[:2] == b"\xff\xd8"
+    assert not Access.objects.filter(action="page.viewed").exists(), "nothing on a small one can be read"
+    large = client.get(a_picture(row, "X-TWICE", 3, 1240))
+    assert large.content[:2] == b"\xff\xd8" and large["Cache-Control"] == "private, no-store"
+    assert Access.objects.filter(action="page.viewed", data__page=3).count() == 1
+
+
+def test_only_pages_that_a_finding_names_are_drawn_and_only_for_whoever_examines(scanned):
+    row, _ = scanned
+    client = archivist()
+    assert client.get(a_picture(row, "X-BLANK", 1)).status_code == 404
+    assert client.get(a_picture(row, "X-BLANK", 2, 999)).status_code == 404
+    assert archivist("clerk").get(a_picture(row, "X-BLANK", 2)).status_code == 403
+    assert "finding-pages" not in text(archivist("clerk").get(at("submission", row)))
+
+
+@pytest.mark.parametrize("file", ["", None])
+def test_a_file_that_failed_a_check_of_safety_is_never_drawn(scanned, file):
+    row, path = scanned
+    FindingRow.objects.create(
+        submission=row, position=900, check_id="GD-4-2", property="safety", verdict="failed",
+        file=path if file is None else file, message="查出病毒。",
+    )  # fmt: skip
+    assert archivist().get(a_picture(row, "X-BLANK", 2)).status_code == 404
+    assert "finding-pages" not in text(archivist().get(at("submission", row)))
+
+
+def test_pictures_go_when_the_package_is_examined_again(scanned, fence, actor):
+    row, _ = scanned
+    archivist().get(a_picture(row, "X-BLANK", 2))
+    assert any(staging.pages_folder(row.pk).iterdir())
+    settling.examine_again(row.pk, actor=actor)
+    pipeline.process(row.pk, fence, actor=actor)
+    assert not staging.pages_folder(row.pk).exists()
+
+
+def test_a_page_that_cannot_be_drawn_says_why_in_its_place(scanned):
+    row, path = scanned
+    FindingRow.objects.create(
+        submission=row, position=901, check_id="GD-3-4", property="usability", verdict="failed", file=path,
+        value="第 9 页", message=f"{path}：有页面打不开。请由业务系统重新导出后再提交。",
+    )  # fmt: skip
+    response = archivist().get(a_picture(row, "GD-3-4", 9))
+    assert response.status_code == 422 and "只有 3 页" in text(response)
+
+
+@pytest.mark.parametrize(
+    ("message", "value", "expected"),
+    [
+        ("data/a.pdf：第 3 页的分辨率约 90 dpi，低于 200 dpi。", "90", (3,)),
+        ("data/a.pdf：第 2、5 页是空白的。", "2、5", (2, 5)),
+        ("data/a.pdf：第 1、2、3、4、5 等 40 页是空白的。", "", (1, 2, 3, 4)),
+        ("data/a.pdf：有页面打不开。", "第 2 页；第 4 页", (2, 4)),
+        ("data/a.pdf：申报 3 页，实测 4 页。", "3", ()),
+        ("data/a.pdf 内的“b.pdf”：有页面打不开。", "第 2 页", ()),
+        ("data/a.pdf：第 0 页。", "", ()),
+    ],
+)
+def test_the_pages_of_a_finding_are_read_from_its_sentence(message, value, expected):
+    row = FindingRow(verdict="warning", file="data/a.pdf", message=message, value=value)
+    assert pictures.pages_of(row) == expected
