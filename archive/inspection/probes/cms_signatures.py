@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from asn1crypto import cms, tsp, x509
 
-from . import gb35275, sm2, trust_roots
+from . import der, gb35275, sm2, trust_roots
 from .report import signature
 
 MOST_CONTENT, MOST_VALUE = 64 << 20, 4 << 20
@@ -31,8 +31,9 @@ def verify_detached(content: str, value: str, trusted: list[str] | None = None) 
         signers = [_by_sm2(held, roots) for held in gb35275.verify(data, exact, sm2.sm3(exact))]
     except gb35275.Broken as fault:
         signers = [{"integrity": "broken", "why": str(fault)}]
-    except gb35275.NotOurs:
-        signers = _detached(exact, data, roots)
+    except gb35275.NotOurs as fault:
+        ours = gb35275.kind_of(data) == gb35275.SIGNED_DATA[0]
+        signers = [{"why": str(fault)}] if ours else _detached(exact, data, roots)
     except _TooLarge as fault:
         signers = [{"why": str(fault)}]
     return {"signed": [fact | found for found in signers]}
@@ -62,15 +63,18 @@ def _by_sm2(held: gb35275.Signed, roots) -> dict:
 
 def _detached(exact: bytes, data: bytes, roots) -> list[dict]:
     try:
+        der.check(data)
         info = cms.ContentInfo.load(data, strict=True)
         if info["content_type"].native != "signed_data":
             return [{"integrity": "broken", "why": "不是 CMS 签名数据"}]
         signed = info["content"]
-        signers = list(signed["signer_infos"])
+        signers, inside = list(signed["signer_infos"]), signed["encap_content_info"]["content"].native
     except Exception as fault:  # another's parser on another's bytes
         return [{"integrity": "broken", "why": f"不是可读的 CMS 签名数据（{type(fault).__name__}）"}]
     if not signers:
         return [{"integrity": "broken", "why": "签名数据里没有任何签名人"}]
+    if inside is not None and inside != exact:
+        return [{"integrity": "broken", "why": "签名所含的内容不是这份文件"}]
     if len(signers) > gb35275.MOST_SIGNERS:
         return [{"why": f"签名人多于 {gb35275.MOST_SIGNERS} 个，没有逐个验证"}]
     return [_signer(exact, signed, signer, roots) for signer in signers]
@@ -83,6 +87,7 @@ def _signer(exact: bytes, signed: cms.SignedData, signer: cms.SignerInfo, roots)
     try:
         alone = signed.copy()
         alone["signer_infos"] = cms.SignerInfos([signer])
+        alone["encap_content_info"] = {"content_type": signed["encap_content_info"]["content_type"]}
 
         def validated(moment: datetime | None):
             return asyncio.run(
@@ -130,6 +135,7 @@ def verify_stamp(content: str, value: str, trusted: list[str] | None = None) -> 
     fact = signature(form="时间戳", where="")
     try:
         exact, data = _read(content, MOST_CONTENT), _read(value, MOST_VALUE)
+        der.check(data)
         token = _token(data)
     except _TooLarge as fault:
         return {"signed": [fact | {"why": str(fault)}]}

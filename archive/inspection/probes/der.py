@@ -14,6 +14,7 @@ MOST_CHILDREN = 10_000
 MOST_DEPTH = 32
 """Of elements without a stated length, which can only be read by reading what is in them."""
 LONGEST_OID = 64
+MOST_ELEMENTS = 500_000
 MOMENT = re.compile(r"(\d{14})(?:[.,]\d+)?(?:Z|([+-])(\d\d)(\d\d))?", re.ASCII)
 
 
@@ -89,6 +90,29 @@ def only(data: bytes) -> Node:
     if not data or _extent(data, 0)[2] != len(data):
         raise ValueError("not one element")
     return elements(data)[0]
+
+
+def check(data: bytes) -> None:
+    """Raises ValueError for what would keep a parser busy for minutes: object ids of a megabyte, whose numbers cost
+    the square of their length, wherever they stand. What is no DER is left to the parser."""
+    waiting, seen = [(0, len(data))], 0
+    while waiting:
+        at, end = waiting.pop()
+        while at < end:
+            try:
+                body, body_end, after = _extent(data, at)
+            except ValueError:
+                break
+            kind, at = data[at], after
+            if kind == 0:  # the padding behind a signature in a PDF
+                break
+            seen += 1
+            if seen > MOST_ELEMENTS:
+                raise ValueError("too many elements")
+            if kind == OID and body_end - body > LONGEST_OID:
+                raise ValueError("OID too long")
+            if kind & 0x20 or kind == OCTETS:  # extensions are DER inside octets
+                waiting.append((body, min(body_end, end)))
 
 
 def _extent(data: bytes, start: int, depth: int = 0) -> tuple[int, int, int]:

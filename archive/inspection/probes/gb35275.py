@@ -34,13 +34,13 @@ class Signed:
     claimed_at: datetime | None
 
 
-def is_signed_data(data: bytes) -> bool:
-    """SignedData by its object id, whatever the algorithms inside."""
+def kind_of(data: bytes) -> str:
+    """The object id that `data` begins with; "" where there is none."""
     try:
         kind, *_ = der.only(data).children()
-        return kind.tag == der.OID and kind.dotted() in SIGNED_DATA
+        return kind.dotted() if kind.tag == der.OID else ""
     except ValueError:
-        return False
+        return ""
 
 
 def verify(data: bytes, *contents: bytes) -> list[Signed]:

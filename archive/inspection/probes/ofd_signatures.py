@@ -150,7 +150,7 @@ class Signatures:
         stated = children(info, "SignatureDateTime")
         written = _moment(_text(stated[0])) if len(stated) == 1 else None
         shown = _one(info, "Seal") if children(info, "Seal") else None
-        if gb35275.is_signed_data(data):
+        if gb35275.kind_of(data) in gb35275.SIGNED_DATA:
             held, *_ = gb35275.verify(data, sm2.sm3(exact), exact)
             if shown is not None:
                 raise NotOurs("文件显示一枚印章，而签名值不是电子签章，不能证明这枚印章")

@@ -5,7 +5,7 @@ Offline, as all of it: see `cms_signatures.py`. SM2 lies outside pyHanko: such a
 
 from itertools import islice
 
-from . import sm2
+from . import der, sm2
 from .cms_signatures import (
     any_usage,
     at_proven_time,
@@ -56,6 +56,7 @@ def _field(reader, name: str, field, roots) -> dict:
     from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
     try:
+        der.check(_contents(field))
         return _embedded(EmbeddedPdfSignature(reader, field, name), roots)
     except Exception as fault:
         return {"why": unverifiable(fault, _contents(field))}

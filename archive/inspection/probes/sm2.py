@@ -24,6 +24,7 @@ GY = 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0
 DEFAULT_ID = b"1234567812345678"
 CURVE, WITH_SM3 = "1.2.156.10197.1.301", "1.2.156.10197.1.501"
 LONGEST_CHAIN = 8
+MOST_BYTES = 64 << 10
 MOST_NAMESAKES = 5
 """Certificates of one name, out of what a signer sends along, that are tried: each costs a hundredth of a second."""
 
@@ -74,6 +75,9 @@ class Certificate:
     der: bytes
 
     def __post_init__(self) -> None:
+        if len(self.der) > MOST_BYTES:
+            raise ValueError("no certificate is that large")
+        der.check(self.der)
         try:
             self.parsed.native  # noqa: B018 - asn1crypto parses when asked; asked here, it fails here
             self.key, self.is_ca, self.longest_below, self.name, self.valid_at(datetime.now(UTC))
