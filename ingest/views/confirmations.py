@@ -26,9 +26,9 @@ class Give(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     extent = forms.ChoiceField(label="范围", choices=[("", "请选择"), *EXTENTS.items()])
-    source = forms.ChoiceField(label="来源系统", required=False, help_text="范围为来源系统时选择。")
+    source = forms.ChoiceField(label="来源系统", required=False, help_text="范围为来源系统时选。")
     batch = forms.CharField(
-        label="批次号", required=False, max_length=80, help_text="范围为移交批次时填写，与批次清单一致。"
+        label="批次号", required=False, max_length=80, help_text="范围为批次时填，与批次清单一致。"
     )
     verdict = forms.ChoiceField(label="结论", choices=list(ManualConfirmation.VERDICTS.items()))
     valid_until = forms.DateField(

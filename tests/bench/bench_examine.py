@@ -5,6 +5,7 @@ A hundred born-digital PDFs of one or two pages (the demonstration's printed for
 """
 
 import io
+import json
 import os
 import resource
 import tempfile
@@ -87,7 +88,8 @@ def main() -> None:
             (f"{COUNT} born-digital PDFs of one or two pages", cost(forms, fence), 0.03),
             (f"a scan of 4 pages, {sheet.stat().st_size / 1e6:.1f} MB", cost([sheet], fence, 10), 0.4),
         ):
-            print(f"{words}: {cpu:.4f} CPU s a file (bar {bar}), {clock:.4f} s of clock")
+            row = {"files": words, "cpu_s_a_file": round(cpu, 4), "bar": bar, "clock_s_a_file": round(clock, 4)}
+            print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":
