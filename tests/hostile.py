@@ -59,6 +59,38 @@ def connect(port):
         return {"connected": True}
 
 
+def sockets():
+    socket.socketpair()
+    return {"made": True}
+
+
+def run(program):
+    import subprocess
+
+    return {"said": subprocess.run([program], stdout=subprocess.PIPE).stdout.decode()}
+
+
+def reserve(megabytes):
+    import mmap
+
+    return {"bytes": len(mmap.mmap(-1, megabytes * 1024 * 1024, flags=mmap.MAP_SHARED))}
+
+
+def answer_with(data):
+    """Bytes of its own choice where the caller waits for an answer."""
+    for number in range(3, 20):
+        try:
+            os.write(number, bytes.fromhex(data))
+        except OSError:
+            continue
+        break
+    return {}
+
+
+def too_much(megabytes):
+    return {"text": "x" * (megabytes * 1024 * 1024)}
+
+
 def babble():
     os.write(1, b"\xff" * 100)
     print("noise on standard output", flush=True)
@@ -73,5 +105,23 @@ def surroundings():
 
 FUNCTIONS = {
     f.__name__: f
-    for f in (echo, sleep, spin, eat, keep, die, leave, fail, write, connect, babble, surroundings)
+    for f in (
+        echo,
+        sleep,
+        spin,
+        eat,
+        keep,
+        die,
+        leave,
+        fail,
+        write,
+        connect,
+        sockets,
+        run,
+        reserve,
+        answer_with,
+        too_much,
+        babble,
+        surroundings,
+    )
 }

@@ -5,7 +5,6 @@ it touches a foreign byte, and imports no Django. This is the only place in the 
 is right: whatever a parser raises on bad bytes is a fact about those bytes.
 """
 
-import ctypes
 import importlib
 import json
 import os
@@ -14,9 +13,11 @@ import signal
 import struct
 import sys
 
+from .walls import die_with, forbid, leave_network, lower, renounce
+
 HEADER = struct.Struct(">I")
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+RESERVED = 3 << 30
+"""Addresses beyond the memory that may be used: the PRONOM library reserves a gigabyte and never touches it."""
 
 
 def main() -> None:
@@ -24,8 +25,11 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand between two answers
     isolation = leave_network()
+    renounce()
     die_with(limits["parent"])
     restrict(limits)
+    if forbid():
+        isolation = {"network": "closed", "why": ""}
     functions = importlib.import_module(sys.argv[1]).FUNCTIONS
     send(answers, isolation)
     requests = sys.stdin.buffer
@@ -66,38 +70,13 @@ def clean(value: object) -> object:
     return clean(str(value))
 
 
-def leave_network() -> dict:
-    """Into an empty network namespace, where the kernel permits; else say so and go on."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET):
-        if libc.unshare(flags) == 0:
-            return {"network": "closed", "why": ""}
-    return {"network": "open", "why": os.strerror(ctypes.get_errno())}
-
-
-def die_with(parent: int) -> None:
-    """Killed when the parent goes. After leaving the network: changing credentials would undo it."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
 def restrict(limits: dict) -> None:
-    # RLIMIT_DATA, not RLIMIT_AS: the PRONOM library reserves far more addresses than it ever uses.
     lower(resource.RLIMIT_DATA, limits["memory_bytes"])
+    lower(resource.RLIMIT_AS, limits["memory_bytes"] + RESERVED)
     lower(resource.RLIMIT_FSIZE, limits["file_bytes"])
     lower(resource.RLIMIT_NOFILE, 256)
     lower(resource.RLIMIT_CORE, 0)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing then raises OSError, a finding like any other
-
-
-def lower(kind: int, value: int) -> None:
-    hard = resource.getrlimit(kind)[1]
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(kind, (value, value))
 
 
 def grant_time(seconds: float) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .child import die_with, leave_network, lower
+from .walls import die_with, leave_network, lower, renounce
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 
@@ -54,6 +54,7 @@ def run(program: list[str], *, seconds: float, cpu_seconds: int) -> bytes:
 def main() -> None:
     limits, program = json.loads(sys.argv[1]), sys.argv[2:]
     leave_network()
+    renounce()
     die_with(limits["parent"])
     lower(resource.RLIMIT_CPU, limits["cpu_seconds"])
     lower(resource.RLIMIT_FSIZE, limits["file_bytes"])

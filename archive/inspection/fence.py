@@ -3,7 +3,7 @@
 `Fence.call(name, **arguments)` runs one probe in the child and answers with a dict of plain values. It never
 raises for what the bytes did: a crash, a timeout, too much memory come back as `{"crashed": "<sentence>"}`,
 and the next call gets a fresh child. The child knows no settings, no database and, where the kernel allows,
-no network; it ends by itself when its parent does, also by kill −9 (see `child.py`).
+no network and no other program; it ends by itself when its parent does, also by kill −9 (see `walls.py`).
 
 One fence per thread: calls are serialised by a lock, but the child dies with the thread that started it.
 """

@@ -1,6 +1,7 @@
 """The fence: whatever foreign bytes do to the child, the caller gets an answer and the next call works."""
 
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 
 import pytest
 
+from archive.inspection import walls
 from archive.inspection.fence import Fence, Limits
 
 MEGABYTE = 1024 * 1024
@@ -99,6 +101,47 @@ def test_the_child_reaches_no_network_where_the_kernel_lets_us_close_it(fence):
         pytest.skip("this kernel does not permit a network namespace")
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert "crashed" in fence.call("connect", port=server.getsockname()[1])
+
+
+@pytest.mark.skipif(platform.machine() not in walls.FORBIDDEN, reason="no filter of calls for this machine")
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("sockets", {}), ("connect", {"port": 9}), ("run", {"program": "/bin/true"})]
+)
+def test_the_child_makes_no_socket_and_starts_no_program_whatever_the_kernel_says_of_networks(
+    name, arguments, fence
+):
+    assert "PermissionError" in fence.call(name, **arguments)["crashed"]
+    assert fence.describe()["network"] == "closed"
+    assert still_works(fence)
+
+
+def test_the_child_holds_no_privilege_but_that_of_reading(fence):
+    with open(f"/proc/{fence.describe()['pid']}/status") as status:
+        lines = dict(line.split(":\t", 1) for line in status)
+    assert int(lines["CapEff"], 16) | int(lines["CapPrm"], 16) in (0, walls.READ_ANY_FILE)
+    assert lines["NoNewPrivs"].strip() == "1"
+
+
+def test_addresses_are_limited_also_those_that_are_no_memory_of_its_own(fence):
+    assert fence.call("reserve", megabytes=500) == {"bytes": 500 * MEGABYTE}
+    assert "crashed" in fence.call("reserve", megabytes=5000)
+    assert still_works(fence)
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["ffffffff", "00000003", "00000003787878", "000000025b5d", "00000004" + "80818283", "000000013900"],
+    ids=["too long", "then nothing of it", "no JSON", "no object", "no text", "a number, and more"],
+)
+def test_an_answer_that_is_none_is_a_finding_and_the_child_is_replaced(data, fence):
+    before = fence.describe()["pid"]
+    assert "crashed" in fence.call("answer_with", data=data, seconds=1)
+    assert still_works(fence) and fence.describe()["pid"] != before
+
+
+def test_an_answer_that_is_too_large_is_a_finding(fence):
+    assert "crashed" in fence.call("too_much", megabytes=65)
+    assert still_works(fence)
 
 
 def test_noise_and_half_characters_do_not_disturb_the_answers(fence):
