@@ -103,11 +103,23 @@ def verdict_tone(verdict: str) -> str:
     return VERDICT_TONES.get(verdict, "neutral")
 
 
+FOLDS = {"项等待登记人工确认": "waiting", "项未检测": "unknown", "项通过": "success"}
+
+
+def _fold(finding: Any) -> str:
+    """The words of the fold to which a finding belongs; "" = it stands open."""
+    if _of(finding, "verdict") == "manual" and _of(finding, "rule") == "人工确认":
+        return "项等待登记人工确认"
+    return {"not-run": "项未检测", "passed": "项通过"}.get(_of(finding, "verdict"), "")
+
+
 @register.filter
 def by_property(findings: Iterable[Any] | None) -> list[dict[str, Any]]:
     """The four properties in their order, each with its findings (the gravest first) and a count per verdict.
 
-    A property without any finding is listed too, with `worst` = "not-run": silence is not a pass.
+    A property without any finding is listed too, with `worst` = "not-run": silence is not a pass. `open` is what somebody
+    has to look at; `folds` (words, tone, findings) is what may stay behind its count: what waits for the recorded
+    confirmation of a person and hinders no package, what was not run, what passed.
     """
     findings = list(findings or ())
     groups = []
@@ -117,7 +129,10 @@ def by_property(findings: Iterable[Any] | None) -> list[dict[str, Any]]:
         counts = [(verdict, number) for verdict, number in counts if number]
         mine.sort(key=lambda f: VERDICT_ORDER.index(v) if (v := _of(f, "verdict")) in VERDICT_ORDER else 9)
         worst = counts[0][0] if counts else "not-run"
-        groups.append({"key": key, "word": word, "findings": mine, "counts": counts, "worst": worst})
+        folds = [(words, tone, [f for f in mine if _fold(f) == words]) for words, tone in FOLDS.items()]
+        group = {"key": key, "word": word, "findings": mine, "counts": counts, "worst": worst}
+        group["open"] = [f for f in mine if not _fold(f)]
+        groups.append(group | {"folds": [fold for fold in folds if fold[2]]})
     return groups
 
 
