@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from asn1crypto import cms, tsp
 
-from archive.inspection.probes import cms_signatures
+from archive.inspection.fence import Fence
 from tests import signed_pdf as world
 from tests import signing_sm2 as national
 from tests.signed_pdf import DAY, NOW, Person, detached, person, root, stamp, stamping
@@ -15,14 +15,21 @@ from tests.signed_pdf import DAY, NOW, Person, detached, person, root, stamp, st
 CONTENT = '{"format": "archive-submission/1", "title": "参保登记"}'.encode()
 
 
+@pytest.fixture(scope="module")
+def fence():
+    with Fence() as fence:
+        yield fence
+
+
 @pytest.fixture
-def look(tmp_path):
-    def look(value, *, content=CONTENT, roots=None, function=cms_signatures.verify_detached) -> list[dict]:
+def look(fence, tmp_path):
+    def look(value, *, content=CONTENT, roots=None, function="verify_detached") -> list[dict]:
         (tmp_path / "submission.json").write_bytes(content)
         (tmp_path / "value").write_bytes(value)
         trusted = [root(), national.root()] if roots is None else roots
         encoded = [base64.b64encode(who.der).decode() for who in trusted]
-        return function(str(tmp_path / "submission.json"), str(tmp_path / "value"), encoded)["signed"]
+        paths = {"content": str(tmp_path / "submission.json"), "value": str(tmp_path / "value")}
+        return fence.call(function, **paths, trusted=encoded)["signed"]
 
     return look
 
@@ -30,7 +37,7 @@ def look(tmp_path):
 @pytest.fixture
 def stamped(look):
     def stamped(value, **options) -> dict:
-        (fact,) = look(value, function=cms_signatures.verify_stamp, **options)
+        (fact,) = look(value, function="verify_stamp", **options)
         return fact
 
     return stamped

@@ -8,8 +8,7 @@ import pytest
 
 from archive.inspection.base import MeasuredFile, Package
 from archive.inspection.checks import CHECKS
-from archive.inspection.probes import pdf as probe
-from archive.inspection.probes.report import Report
+from archive.inspection.fence import Fence
 from archive.inspection.signatures import judged
 from tests import signed_pdf as world
 from tests import signing_sm2
@@ -24,15 +23,19 @@ def once():
     return signed(PLAIN, person())
 
 
+@pytest.fixture(scope="module")
+def fence():
+    with Fence() as fence:
+        yield fence
+
+
 @pytest.fixture
-def look(tmp_path):
+def look(fence, tmp_path):
     def look(data, *, roots=None) -> list[dict]:
         path = tmp_path / "x.pdf"
         path.write_bytes(data)
-        report = Report(kind="pdf")
         trusted = [base64.b64encode(who.der).decode() for who in ([root()] if roots is None else roots)]
-        probe.open_and_report(report, str(path), None, trusted)
-        return report.signed
+        return fence.call("probe", path=str(path), name="x.pdf", trusted=trusted)["signed"]
 
     return look
 

@@ -4,10 +4,9 @@ Offline: no list of revoked certificates is fetched. Trust is judged at the time
 holds, else by what the signer says.
 """
 
-import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 
 from asn1crypto import cms, tsp, x509
@@ -90,7 +89,7 @@ def _signer(exact: bytes, signed: cms.SignedData, signer: cms.SignerInfo, roots)
         alone["encap_content_info"] = {"content_type": signed["encap_content_info"]["content_type"]}
 
         def validated(moment: datetime | None):
-            return asyncio.run(
+            return finished(
                 async_validate_detached_cms(
                     exact,
                     alone,
@@ -104,6 +103,17 @@ def _signer(exact: bytes, signed: cms.SignedData, signer: cms.SignerInfo, roots)
         return described(status, roots, at, kind)
     except Exception as fault:
         return {"why": unverifiable(fault, signer.dump())}
+
+
+def finished(coroutine: Coroutine):
+    """What a coroutine of pyHanko answers. Offline it waits for nothing; an event loop would want a pair of sockets,
+    which the child may not have."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    coroutine.close()
+    raise NotImplementedError("waits for something")
 
 
 def at_proven_time(validated: Callable, at: datetime | None, kind: str) -> tuple:
@@ -171,7 +181,7 @@ def _stamp(exact: bytes, token: cms.SignedData, roots) -> dict:
     def imprint(name: str) -> bytes:
         return hashlib.new(_digest(name), exact).digest()
 
-    found = asyncio.run(validate_tst_signed_data(token, context(roots, stamped_at(token)), imprint))
+    found = finished(validate_tst_signed_data(token, context(roots, stamped_at(token)), imprint))
     status = TimestampSignatureStatus(**found)
     fact = described(status, roots, status.timestamp, "stamped")
     if fact["integrity"] == "broken":

@@ -12,10 +12,11 @@ from .cms_signatures import (
     best_time,
     context,
     described,
+    finished,
     quiet,
     stamped_at,
     unverifiable,
-)  # fmt: skip
+)
 from .report import Report, signature
 
 CHANGED = "签名之后文件又追加了内容，所作的改动不在签名允许之列"
@@ -74,20 +75,23 @@ def _is_stamp(value) -> bool:
 
 
 def _embedded(embedded, roots) -> dict:
-    from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
+    from pyhanko.sign.validation import async_validate_pdf_signature, async_validate_pdf_timestamp
     from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
     if _is_stamp(embedded.sig_object):
         at = stamped_at(embedded.signed_data)
-        status, kind = validate_pdf_timestamp(embedded, validation_context=context(roots, at)), "stamped"
+        status = finished(async_validate_pdf_timestamp(embedded, validation_context=context(roots, at)))
+        kind = "stamped"
     else:
 
         def validated(moment):
-            return validate_pdf_signature(
-                EmbeddedPdfSignature(embedded.reader, embedded.sig_field, embedded.fq_name),
-                signer_validation_context=context(roots, moment),
-                ts_validation_context=context(roots, None),
-                key_usage_settings=any_usage(),
+            return finished(
+                async_validate_pdf_signature(
+                    EmbeddedPdfSignature(embedded.reader, embedded.sig_field, embedded.fq_name),
+                    signer_validation_context=context(roots, moment),
+                    ts_validation_context=context(roots, None),
+                    key_usage_settings=any_usage(),
+                )
             )
 
         status, at, kind = at_proven_time(validated, *best_time(embedded.self_reported_timestamp))
