@@ -1,13 +1,14 @@
 """The words in a file against the declaration: does the text give another person than the one declared?
 
-A contradiction = behind the label of a name or number stands another value, and nothing declared of that sort
-stands anywhere in the file. Not mentioned is no contradiction, and in doubt there is none: an alarm that is
+A contradiction = behind the label of a name, number or declared date stands another value, and nothing declared of
+that sort stands anywhere in the file. Not mentioned is no contradiction, and in doubt there is none: an alarm that is
 false sends a good case back. Roles (经办人, 法定代表人 …) and table headings are passed over.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from archive import privacy
@@ -33,6 +34,15 @@ NAME = re.compile(r"^[\u3400-\u9fff\U00020000-\U0003ffff]{2,4}$")
 """Longer names (阿卜杜·热西提) go unjudged: they look like headings."""
 HEADING = re.compile(r"[名号码别族额期址称型类费险章签]|[0-9]")
 """Characters of headings. A given name with one of them goes unjudged."""
+DATE = re.compile(
+    r"(?<!\d)(\d{4})(?:年(\d{1,2})月(\d{1,2})日|([-./])(\d{1,2})\4(\d{1,2})(?!\d)|(\d{2})(\d{2})(?!\d))",
+    re.ASCII,
+)
+DATE_LABEL = re.compile(r"^(?!.*出生)[\u3400-\u9fff]{2,12}(?:日期|时间)$")
+"""Labels of days. Of birth there may be two in the right: the day of the files and the day of the identity card."""
+HANDLED = ("办结日期", "办结时间")
+DATE_REACH = 6
+"""2019 年 11 月 15 日 is six words where a form prints the signs and leaves the gaps."""
 DECORATION = "*＊★（）()【】[]《》<>,，。;；、|｜_—-"
 
 
@@ -50,7 +60,7 @@ def text_agrees(check: Check, package: Package) -> Iterator[Finding]:
                 file=path,
                 field=field,
                 value=masked(found),
-                rule="文本层内容与申报的姓名、号码一致",
+                rule="文本层内容与申报的姓名、号码、日期一致",
             )
 
 
@@ -71,6 +81,16 @@ class Declared:
         unit = submission.get("unit")
         code = unit.get("uscc") if isinstance(unit, dict) else None
         self.credits = [_plain(code)] if isinstance(code, str) and code.strip() else []
+        fields = submission.get("fields")
+        fields = fields if isinstance(fields, dict) else {}
+        said = {_plain(label): value for label, value in fields.items()}
+        said |= dict.fromkeys(HANDLED, submission.get("handled_on"))
+        self.dates = {
+            label: days[0]
+            for label, value in said.items()
+            if DATE_LABEL.match(label) and isinstance(value, str) and len(days := _dates(value)) == 1
+        }
+        self.every_date = {day for text in _texts(submission) for day in _dates(text)}
 
 
 def contradictions(text: str, declared: Declared) -> Iterator[tuple[str, str, str]]:
@@ -87,6 +107,38 @@ def contradictions(text: str, declared: Declared) -> Iterator[tuple[str, str, st
         found = [value for value in _values(words, label, shape) if value not in declared.everything]
         if found:
             yield field, found[0], said[0]
+    yield from _other_dates(words, declared)
+
+
+def _other_dates(words: list[str], declared: Declared) -> Iterator[tuple[str, str, str]]:
+    """The label has to be that of a declared date, to the letter: of the days in a form most are of something else."""
+    spoken = {*_dates("".join(words)), *_dates(" ".join(words))}
+    for label, said in declared.dates.items():
+        if said in spoken:
+            continue
+        for index, word in enumerate(words):
+            if word != label or any(ROLES.search(w) for w in words[max(0, index - ROLE_REACH) : index]):
+                continue
+            behind = words[index + 1 : index + 1 + DATE_REACH]
+            found = DATE.match(" ".join(behind)) or DATE.match("".join(behind))
+            day = _day(found) if found else None
+            if day and day not in declared.every_date:
+                yield label, day, said
+                return
+
+
+def _dates(text: str) -> list[str]:
+    days = (_day(found) for found in DATE.finditer(unicodedata.normalize("NFKC", text)))
+    return [day for day in days if day]
+
+
+def _day(found: re.Match[str]) -> str | None:
+    """ISO 8601; None for the 31st of June, and for what is a number and no day."""
+    year, month, day = (int(part) for part in found.groups() if part and part.isdecimal())
+    try:
+        return date(year, month, day).isoformat() if 1900 <= year < 2200 else None
+    except ValueError:
+        return None
 
 
 def _values(words: list[str], label: re.Pattern, shape) -> Iterator[str]:
@@ -133,4 +185,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def masked(value: str) -> str:
+    """As it may stand in a report; a day of business stays as it is."""
+    if _dates(value) == [value]:
+        return value
     return value[0] + "*" * (len(value) - 1) if not value.isascii() else privacy.mask_number(value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from archive.inspection.text_layer import Declared, contradictions
+from archive.inspection.text_layer import Declared, contradictions, masked
 
 ZHANG = {"name": "张三", "id_type": "居民身份证", "id_no": "441900199001011231"}
 LI = {"name": "李四", "id_type": "居民身份证", "id_no": "441900198803052210"}
@@ -111,3 +111,65 @@ def test_a_minority_name_reads_the_same_with_any_dot():
 )
 def test_a_declaration_of_any_shape_is_survived(submission):
     assert list(contradictions("姓名 李四", Declared(submission))) == []
+
+
+CONTRACT = {
+    "fields": {"合同开始时间": "20191115", "出生日期": "1990-01-01", "就业形式": "雇佣就业"},
+    "handled_on": "2019-12-10",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("合同开始时间：2019年11月16日", "合同开始时间"),
+        ("合同开始时间 2019-11-16", "合同开始时间"),
+        ("合同开始时间：２０１９．１１．１６", "合同开始时间"),
+        ("合同开始时间 20191116 合同结束时间 20221115", "合同开始时间"),
+        ("合同开始时间：2019 年 11 月 16 日", "合同开始时间"),
+        ("办结日期：2019年12月11日", "办结日期"),
+        ("办结时间 2019/12/11 10:05", "办结时间"),
+    ],
+)
+def test_another_day_behind_the_label_of_a_declared_one_contradicts(text, field):
+    assert [(where, said) for where, _, said in found(text, ZHANG, **CONTRACT)] == [
+        (field, "2019-11-15" if field == "合同开始时间" else "2019-12-10")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "合同开始时间：2019年11月15日",
+        "合同开始时间：2019年11月16日 更正为 2019-11-15",  # the declared one stands there too
+        "合同开始时间：2019 年 11 月 15 日",
+        "合同开始时间：2019年12月10日",  # declared, though of something else
+        "合同开始时间：    年   月   日",
+        "合同开始时间：长期",
+        "合同开始时间 合同结束时间\n2019-11-16 2022-11-15",  # a table: the value is not behind its label
+        "合同结束时间：2022年11月15日",  # not declared
+        "填表日期：2019年11月16日 受理日期 2019-12-09",
+        "出生日期：1990年1月2日",  # the files may know another day than the identity card
+        "合同开始时间：2019年6月31日",
+        "合同开始时间：201911169999",
+        "变更前 合同开始时间：2019年11月16日",
+        "经办人 合同开始时间 2019年11月16日",
+    ],
+)
+def test_in_doubt_of_a_day_there_is_no_contradiction(text):
+    assert found(text, ZHANG, **CONTRACT) == []
+
+
+@pytest.mark.parametrize(
+    "fields", [None, [], {"合同开始时间": 5}, {"合同开始时间": "长期"}, {"合同开始时间": ["20191115"]}]
+)
+def test_a_day_declared_in_any_shape_is_survived(fields):
+    assert found("合同开始时间：2019年11月16日", ZHANG, fields=fields, handled_on=7) == []
+
+
+def test_days_are_named_and_persons_masked():
+    assert (masked("2019-11-16"), masked("李四"), masked("441900198803052210")) == (
+        "2019-11-16",
+        "李*",
+        "4419**********2210",
+    )
