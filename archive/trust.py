@@ -6,7 +6,8 @@ and their time, so an old verdict is understood by the roots of its day.
 """
 
 import tempfile
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -17,6 +18,14 @@ from archive.errors import NotFound, WrongInput
 from archive.inspection.fence import Fence
 from archive.models import TrustedRoot
 from archive.permissions import Actor
+
+SOON = timedelta(days=90)
+"""A new certificate takes letters and weeks: so long before the end of a root it is time to ask for it."""
+
+
+def held() -> Iterable[TrustedRoot]:
+    """The roots that are trusted now."""
+    return TrustedRoot.objects.filter(removed_at=None).order_by("not_after", "name")
 
 
 def roots() -> list[str]:

@@ -15,7 +15,6 @@ from archive.inspection.fence import Fence
 from archive.models import TrustedRoot
 
 MOST_BYTES = 1 << 20
-SOON_DAYS = 90
 
 
 class Add(forms.Form):
@@ -67,7 +66,7 @@ def _row(row: TrustedRoot) -> dict:
     state = ("good", "有效", "success")
     if left < 0:
         state = ("over", "已失效", "danger")
-    elif left < SOON_DAYS:
+    elif left < trust.SOON.days:
         state = ("soon", f"{left} 天后失效", "warning")
     return {
         "root": row,

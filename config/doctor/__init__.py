@@ -5,7 +5,7 @@ Each part is one small function; none raises for what it is meant to find.
 
 from collections.abc import Iterable, Iterator
 
-from config.doctor import inside, keys, outside
+from config.doctor import inside, keys, outside, trust
 from config.doctor.part import Look, Part, guarded
 
 __all__ = ["Part", "examine", "status"]
@@ -20,6 +20,7 @@ PARTS: list[tuple[str, Look]] = [
     ("search", inside.search), ("jobs", inside.queue), ("outbox", inside.outbox), ("backup", inside.backup), ("clamd", outside.virus_scan),
     ("fonts", outside.chinese_font), ("pronom", outside.identification), ("typst", outside.typesetting),
     ("verapdf", outside.pdfa_validation), ("ocr", outside.text_recognition),
+    ("trust", trust.trusted_roots),
 ]  # fmt: skip
 """In the order of what depends on what."""
 

@@ -16,6 +16,7 @@ from archive.inspection.examine import examine
 from archive.inspection.fence import Fence
 from archive.models import Event, TrustedRoot
 from archive.permissions import Actor
+from config.doctor import trust as doctor_trust
 from tests.bags import bag_files, pdf, zipped
 from tests.pages import reader, text
 
@@ -111,6 +112,22 @@ def test_what_is_removed_is_trusted_no_longer_and_stays_on_record(keeper, root, 
     assert trust.roots() == [] and TrustedRoot.objects.get().removed_reason == "密钥泄露"
     trust.add(root.public_bytes(DER), basis="重新启用", fence=fence, actor=keeper)
     assert len(trust.roots()) == 1
+
+
+@pytest.mark.parametrize(("left", "state"), [(200, "ok"), (60, "warning"), (-3, "warning")])
+def test_doctor_warns_before_a_root_runs_out(keys, root, keeper, fence, left, state, monkeypatch):
+    far = certificate("远期中心", keys[1], ca=True, until=NOW + 4000 * DAY)
+    soon = certificate("近期中心", keys[0], ca=True, until=NOW + 300 * DAY)
+    for one in (far, soon):
+        trust.add(one.public_bytes(DER), basis="x", fence=fence, actor=keeper)
+    monkeypatch.setattr(doctor_trust.timezone, "now", lambda: NOW + (300 - left) * DAY)
+    (part,) = doctor_trust.trusted_roots()
+    assert part.state == state and (state == "ok" or "近期中心" in part.message and part.remedy)
+
+
+def test_doctor_says_that_nobody_is_trusted():
+    (part,) = doctor_trust.trusted_roots()
+    assert part.state == "absent" and part.message
 
 
 def declared_and_signed(signer, key, tmp_path, *, change=b""):
