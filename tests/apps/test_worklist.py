@@ -7,7 +7,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from ingest import on_demand, outdated
+from archive.permissions import Actor
+from ingest import on_demand, outdated, settling
 from ingest.models import Submission
 from tests import filed
 from tests.arrived import FAILED, JUDGE, PERIOD, a_submission
@@ -60,6 +61,14 @@ def test_all_that_older_rules_examined_is_examined_again_within_the_filter_and_t
     }
     assert "全部重新检测" not in text(reader("clerk").get(reverse("ingest:list") + "?tab=waiting"))
     assert reader("clerk").post(reverse("ingest:again")).status_code == 403
+
+
+def test_the_verb_itself_keeps_to_the_right_whatever_rows_it_is_given():
+    mine = a_submission("returned", rules="2/old")
+    a_submission("returned", rules="2/old", fonds=filed.a_fonds("L010"))
+    actor = Actor.of(reader("archivist").user)
+    assert settling.examine_outdated(Submission.objects.all(), actor=actor) == 1
+    assert list(Submission.objects.filter(state="received")) == [mine]
 
 
 def test_the_progress_counts_what_came_to_its_end():
