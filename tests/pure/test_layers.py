@@ -7,31 +7,57 @@ from importlinter.cli import lint_imports
 
 from tests.source import ROOT, modules
 
+PROBES = "archive/inspection/probes/"
+"""Foreign bytes are opened in the fenced child only."""
+OCR = "archive/inspection/ocr.py"
+"""A child of its own behind the same fence."""
+
 DOORS = {
     "django_q": ("archive/jobs.py",),
     "boto3": ("archive/storage/",),
     "botocore": ("archive/storage/",),
+    "urllib3": ("archive/storage/",),  # the errors that boto3 lets through
     "elasticsearch": ("search/engine/",),
-    "sqlite3": ("archive/verification.py", "archive/rebuilding/", "config/backup/"),  # a scratch file beside the database
+    # A scratch file beside the database; config/backup reads SQLite's own copy of it.
+    "sqlite3": ("archive/verification.py", "archive/rebuilding/", "config/backup/"),
+    # Four sorts of keys, each with the one who keeps it: fields, key encryption, objects at rest, backups.
     "cryptography": (
         "archive/privacy.py",
         "archive/keks.py",
         "archive/segments.py",
         "config/backup/envelope.py",
     ),
-    # Foreign bytes are opened in the fenced child only. The demonstration and the printed
-    # registers are bytes of our own.
-    "pikepdf": ("archive/inspection/probes/", "config/demonstration/", "archive/printing.py"),
-    "pypdfium2": ("archive/inspection/probes/", "config/demonstration/"),
-    "pygfried": ("archive/inspection/probes/", "config/doctor/"),  # doctor looks at a file of our own
-    "lxml": ("archive/inspection/probes/", "archive/eep.py"),
-    "PIL": ("archive/inspection/probes/", "config/demonstration/"),
-    "tarfile": (
-        "archive/inspection/probes/",
-        "config/backup/parcel.py",
-    ),  # a backup is made of our own bytes, and read back proven
-    # Writing a zip of what was handed over as a folder opens no foreign bytes.
-    "zipfile": ("archive/inspection/probes/", "config/demonstration/", "ingest/staging.py"),
+    "pyhanko": (PROBES,),
+    "pyhanko_certvalidator": (PROBES,),
+    "asn1crypto": (PROBES,),
+    "gmssl": (PROBES,),
+    "olefile": (PROBES,),
+    "tinytag": (PROBES,),
+    # The demonstration's forms and the printed papers are bytes of our own.
+    "pikepdf": (PROBES, "config/demonstration/", "archive/printing.py"),
+    "pypdfium2": (PROBES, OCR, "config/demonstration/"),
+    "PIL": (PROBES, OCR, "config/demonstration/"),
+    "rapidocr": (OCR,),
+    "numpy": (OCR,),
+    "pygfried": (PROBES, "config/doctor/"),  # doctor looks at a file of our own
+    "lxml": (PROBES, "archive/eep.py", "archive/packages/xml.py"),  # both write XML; neither reads any
+    "openpyxl": ("retention/register_papers.py",),  # writes lists of our own
+    "typst": ("archive/printing.py", "config/demonstration/", "config/doctor/"),  # prints our own papers
+    "tarfile": (PROBES, "config/backup/parcel.py"),  # a backup is made of our own bytes, and read back proven
+    # Writing a zip opens no foreign bytes: of a folder that was handed over, and of a package for others.
+    "zipfile": (PROBES, "config/demonstration/", "ingest/staging.py", "archive/packages/writing.py"),
+    # Other programs: the fenced and the confined ones; the database's own; the servers of `serve`; doctor's questions.
+    "subprocess": (
+        "archive/inspection/fence.py",
+        "archive/inspection/confined.py",
+        "config/backup/database.py",
+        "config/doctor/",
+        "config/management/commands/serve.py",
+    ),
+    "socket": ("archive/inspection/clamd.py",),
+    "ctypes": ("archive/inspection/walls.py", "config/management/commands/serve.py"),  # calls to the kernel
+    "pickle": (),  # what it reads it runs
+    "marshal": (),
 }
 """Package → the only places of the product that import it."""
 
