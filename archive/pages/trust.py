@@ -15,6 +15,7 @@ from archive.inspection.fence import Fence
 from archive.models import TrustedRoot
 
 MOST_BYTES = 1 << 20
+NOBODY = "没有根证书时，签名只核对内容是否被改动，签名人记为“未核对”。"
 
 
 class Add(forms.Form):
@@ -56,6 +57,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "removed": [row for row in rows if row.removed_at is not None],
         "form": form,
         "may_manage": actor.may("trust.manage"),
+        "nobody": NOBODY + ("" if actor.may("trust.manage") else "根证书由安全保密员加入。"),
         "breadcrumbs": [{"label": "管理"}, {"label": "受信任的根证书"}],
     }
     return render(request, "trust/list.html", context, status=422 if form.errors else 200)
@@ -71,7 +73,7 @@ def _row(row: TrustedRoot) -> dict:
     return {
         "root": row,
         "state": state,
-        "fingerprint": " ".join(row.sha256[i : i + 8] for i in range(0, 64, 8)),
+        "fingerprint": [" ".join(row.sha256[i + j : i + j + 8] for j in range(0, 32, 8)) for i in (0, 32)],
     }
 
 
