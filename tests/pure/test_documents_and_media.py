@@ -246,3 +246,15 @@ def test_an_object_in_slides_and_in_rich_text_is_found(fence, tmp_path):
     assert ole._slide_records(outer) == {1000, 0x1011} and ole._slide_records(outer[:13]) == {1000}
     said, _ = kinds(rb"{\rtf1\ansi{\object\objemb{\*\objdata 0105}}\pgnstart1}", "a.rtf", fence, tmp_path)
     assert "embedded-object" in said
+
+
+@pytest.mark.parametrize("name", ["a.aiff", "a.aif"])
+def test_a_sound_that_its_catalogue_gives_no_media_type_is_a_sound(name, fence, tmp_path):
+    common = struct.pack(">hIh", 1, 8000, 16) + b"\x40\x0b\xfa" + bytes(7)
+    body = b"AIFF" + part(b"COMM", common) + part(b"SSND", bytes(8) + bytes(16_000))
+    said, report = kinds(b"FORM" + struct.pack(">I", len(body)) + body, name, fence, tmp_path)
+    assert said == set() and report["kind"] == "media" and report["details"]["seconds"] == 1.0
+
+
+def part(name, content):
+    return name + struct.pack(">I", len(content)) + content

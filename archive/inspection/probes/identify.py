@@ -29,8 +29,8 @@ MICROSOFT = (
 """Beginnings: what may carry macros is called ….macroEnabled.12, the binary sheet ….sheet.binary…"""
 
 BIG_TIFF = (b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")
-WITHOUT_MIME = {"fmt/596": "audio/mp4", "fmt/2062": "image/avif"}
-"""Apple Lossless and AVIF: PRONOM knows them by their bytes and names no media type."""
+WITHOUT_MIME = {"fmt/596": "audio/mp4", "fmt/414": "audio/x-aiff", "fmt/2062": "image/avif"}
+"""Apple Lossless, AIFF and AVIF: PRONOM knows them by their bytes and names no media type."""
 
 EXTENSIONS = {
     "pdf": {"pdf"}, "ofd": {"ofd"}, "jpg": {"image"}, "jpeg": {"image"}, "png": {"image"}, "tif": {"image"},
@@ -38,6 +38,7 @@ EXTENSIONS = {
     "docx": {"office"}, "xlsx": {"office"}, "pptx": {"office"}, "odt": {"office"}, "ods": {"office"},
     "docm": {"office"}, "xlsm": {"office"}, "pptm": {"office"}, "xlsb": {"office"}, "avif": {"image"},
     "mp3": {"media"}, "wav": {"media"}, "mp4": {"media"}, "m4a": {"media"}, "mov": {"media"},
+    "flac": {"media"}, "ogg": {"media"}, "opus": {"media"}, "wma": {"media"}, "aiff": {"media"}, "mp2": {"media"},
     "zip": {"zip"}, "rar": {"archive"}, "7z": {"archive"},
 }  # fmt: skip
 """Kinds a name may promise. Where the bytes are of another kind, the name deceives whoever opens the file."""
@@ -123,7 +124,7 @@ def _kind(mime: str, puid: str) -> str:
         return "program"
     if mime in HTML or puid == "fmt/583":
         return "html"
-    if mime.startswith(("audio/", "video/", "application/mp4")):
+    if mime.startswith(("audio/", "video/", "application/mp4", "application/vnd.ms-asf")):
         return "media"
     if mime.startswith("text/") or mime in ("application/xml", "application/json", "application/rtf"):
         return "text"
