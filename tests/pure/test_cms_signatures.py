@@ -102,6 +102,16 @@ def without_signers():
     return info.dump(force=True)
 
 
+def with_another_content_inside():
+    info = cms.ContentInfo.load(detached(CONTENT, person()))
+    info["content"]["encap_content_info"] = {"content_type": "data", "content": b"another"}
+    return info.dump(force=True)
+
+
+def test_a_signature_that_shows_another_content_than_it_signs_is_broken(look):
+    assert said(look(with_another_content_inside())) == [("broken", "unknown")]
+
+
 NOTHING = {
     "no signer": without_signers,
     "no signer by SM2": lambda: national.signed_data(CONTENT),
@@ -190,6 +200,33 @@ def test_a_key_that_is_none_verifies_nothing(look, kind):
     who = national.person("怪钥", 50, national.root(), **POINTS[kind])
     (fact,) = look(national.signed_data(CONTENT, who))
     assert fact["integrity"] != "intact" and fact["why"]
+
+
+def test_a_point_beside_the_curve_of_which_anybody_knows_the_multiples_verifies_nothing(look):
+    """Its double is nothing: whoever uses it as key can compute a signature without any secret."""
+
+    class Forger(national.Key):
+        def __init__(self, seed):
+            super().__init__(seed)
+            self.public = (1).to_bytes(32, "big") + bytes(32)
+
+        def sign(self, message):
+            curve = b"".join(
+                n.to_bytes(32, "big")
+                for n in (national.sm2.A, national.sm2.B, national.sm2.GX, national.sm2.GY)
+            )
+            z = national.sm2.sm3(b"\0\x80" + national.sm2.DEFAULT_ID + curve + self.public)
+            e, s = int.from_bytes(national.sm2.sm3(z + message), "big"), 1
+            while True:
+                x = int(self.engine._kg(s, self.engine.ecc_table["g"])[:64], 16)
+                r = (e + x) % national.sm2.N
+                if (r + s) % national.sm2.N % 2 == 0:
+                    return national.seq(national.number(r), national.number(s))
+                s += 1
+
+    who = national.person("怪钥", 51, national.root(), point=b"\x04" + (1).to_bytes(32, "big") + bytes(32))
+    forger = national.Person(Forger(51), who.der, who.name, who.serial)
+    assert said(look(national.signed_data(CONTENT, forger))) == [("broken", "unknown")]
 
 
 # Time stamps
