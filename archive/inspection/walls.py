@@ -5,6 +5,7 @@ Order matters: `leave_network`, `renounce`, `die_with`, `forbid`.
 """
 
 import ctypes
+import errno
 import os
 import platform
 import resource
@@ -19,13 +20,12 @@ READ_ANY_FILE = 1 << 2
 """CAP_DAC_READ_SEARCH: an administrator may examine what lies in another's folder."""
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-FORBIDDEN = {
-    "x86_64": (41, 53, 59, 101, 310, 311, 322),
-    "aarch64": (198, 199, 221, 117, 270, 271, 281),
-}
-"""socket, socketpair, execve, ptrace, process_vm_readv, process_vm_writev, execveat."""
+FORBIDDEN = {"x86_64": (41, 53, 101, 310, 311), "aarch64": (198, 199, 117, 270, 271)}
+"""socket, socketpair, ptrace, process_vm_readv, process_vm_writev."""
+PROGRAMS = {"x86_64": (59, 322), "aarch64": (221, 281)}
+"""execve, execveat. For whoever asks there is no such program: libraries do without a helper that is not installed."""
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # instructions of the classic packet filter
-ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | 1  # REFUSE = EPERM
+ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOENT
 OTHER_NUMBERS = 0x40000000
 """From here on the kernel counts the calls of a second, rarely used way of calling (x32)."""
 
@@ -65,12 +65,14 @@ def forbid() -> bool:
     machine = platform.machine()
     if machine not in AUDIT_ARCH or struct.calcsize("P") != 8:
         return False
-    numbers = FORBIDDEN[machine]
-    last = len(numbers) + 5  # where the refusal stands; a jump counts from the instruction behind it
+    numbers = [*FORBIDDEN[machine], *PROGRAMS[machine]]
+    last = len(numbers) + 6  # where the refusal stands; a jump counts from the instruction behind it
     steps = [(LOAD, 0, 0, 4), (EQUAL, 0, last - 2, AUDIT_ARCH[machine])]
     steps += [(LOAD, 0, 0, 0), (AT_LEAST, last - 4, 0, OTHER_NUMBERS)]
-    steps += [(EQUAL, last - at, 0, number) for at, number in enumerate(numbers, 5)]
-    steps += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, REFUSE)]
+    steps += [
+        (EQUAL, last - at - (number in PROGRAMS[machine]), 0, number) for at, number in enumerate(numbers, 5)
+    ]
+    steps += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, ABSENT), (RETURN, 0, 0, REFUSE)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *step) for step in steps))
     program = ctypes.create_string_buffer(
         struct.pack("<H6xQ", len(steps), ctypes.addressof(code)), struct.calcsize("<H6xQ")

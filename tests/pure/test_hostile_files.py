@@ -322,3 +322,11 @@ def test_a_declaration_made_to_break_its_reader_fails(kind, fence, tmp_path):
     files = bag_files({"a.txt": b"x"}, **{"submission.json": SUBMISSIONS[kind]})
     result = examine(zipped(files, tmp_path / "p.zip"), fence)
     assert result["verdict"] == "reject"
+
+
+def test_a_scan_in_a_coding_that_only_a_reader_of_pdf_decodes_is_no_damage(fence, tmp_path):
+    """Libraries call a helper program for JBIG2, which the child may not start: as if it were not installed."""
+    more = b"/Type/XObject/Subtype/Image/Width 64/Height 64/BitsPerComponent 1/ColorSpace/DeviceGray/Filter/JBIG2Decode"
+    path = tmp_path / "a.pdf"
+    path.write_bytes(paints(stream(b"\0\0\0\0\x30\0\1\0\0\0\x13" + bytes(19), more)))
+    assert examine(path, fence)["verdict"] == "accept"
