@@ -46,7 +46,9 @@ def follow(record_ids: Sequence[UUID]) -> None:
 @transaction.atomic
 def _write(record_id: UUID, *, first: bool = False) -> bool:
     """Under the lock of the record, which a destruction takes too. True when an edition was written."""
-    rows = Record.objects.select_for_update(of=("self",)).select_related("fonds", "department", "handed_in_by")
+    rows = Record.objects.select_for_update(of=("self",)).select_related(
+        "fonds", "department", "handed_in_by"
+    )
     record = rows.get(pk=record_id)
     earlier = list(record.digital_objects.filter(role="manifest").order_by("position"))
     names = sorted(set(Copy.objects.filter(object__record=record).values_list("store", flat=True)))

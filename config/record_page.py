@@ -52,8 +52,7 @@ class Reader:
             may_reveal=may_reveal,
             may_download=record.state != "destroyed"
             and bool(permissions.check(actor, "record.download", record)),
-            may_export=record.state not in GONE
-            and bool(permissions.check(actor, "record.export", record)),
+            may_export=record.state not in GONE and bool(permissions.check(actor, "record.export", record)),
             may_see_findings=bool(permissions.check(actor, "submission.read", record)),
             may_see_readings=bool(permissions.check(actor, "reading.ledger", record)),
             may_hold=bool(permissions.check(actor, "hold.place", record)),

@@ -192,7 +192,14 @@ def _run(run: FixityRun) -> dict[str, Any]:
 
 def _extent(code: str) -> str:
     kind, _, value = code.partition(":")
-    names = {"all": "全部", "restore": "恢复备份之后", "limit": f"最久未核验的 {value} 个", "record": "一件档案", "fonds": f"全宗 {value}", "locks": "续锁时发现"}
+    names = {
+        "all": "全部",
+        "restore": "恢复备份之后",
+        "limit": f"最久未核验的 {value} 个",
+        "record": "一件档案",
+        "fonds": f"全宗 {value}",
+        "locks": "续锁时发现",
+    }
     return names.get(kind, code)
 
 

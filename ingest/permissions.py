@@ -9,7 +9,9 @@ TABLE = {
     "submission.examine": action("重新检测", "archivist", "manager"),
     "submission.confirm": action("确认归档", "archivist", "manager"),
     "submission.sample": action("抽查归档件", "archivist", "manager"),
-    "confirmation.read": action("查看人工确认", "archivist", "manager", "sysadmin", "secadmin", "inspector", "auditor"),
+    "confirmation.read": action(
+        "查看人工确认", "archivist", "manager", "sysadmin", "secadmin", "inspector", "auditor"
+    ),
     "confirmation.give": action("登记人工确认", "archivist", "manager"),
 }
 

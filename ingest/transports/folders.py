@@ -46,7 +46,9 @@ def discover(paths: Sequence[Path]) -> tuple[list[Found], list[str]]:
 
 def is_bag(path: Path) -> bool:
     """A folder that is meant to be one package, also a damaged one."""
-    if any((path / mark).exists() for mark in ("bagit.txt", "submission.json", "manifest-sha256.txt", "METS.xml")):
+    if any(
+        (path / mark).exists() for mark in ("bagit.txt", "submission.json", "manifest-sha256.txt", "METS.xml")
+    ):
         return True
     # A folder `data` alone may be a package that lost everything else, or just a folder of that name.
     return (path / "data").is_dir() and not any(

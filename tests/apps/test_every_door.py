@@ -144,7 +144,12 @@ DOORS = {
 }
 """name → (methods, action that opens it). Which roles have an action stands in the tables of `permissions`."""
 
-POSTED = {"periods:one": "determination.set", "system:fixity": "fixity.run", "ingest:confirmations": "confirmation.give", "trust:list": "trust.manage"}
+POSTED = {
+    "periods:one": "determination.set",
+    "system:fixity": "fixity.run",
+    "ingest:confirmations": "confirmation.give",
+    "trust:list": "trust.manage",
+}
 """Doors through which more is needed to post than to look. (A form without content may be refused before.)"""
 NOTHING_THERE = (
     "retention:",

@@ -78,7 +78,14 @@ def everything(stores, actor):
     )
     ObjectKey.objects.create(object=record.digital_objects.get(position=0), kek="k", wrapped="w", made_at=now)
     TrustedRoot.objects.create(
-        name="根", serial="1", sha256="0" * 64, der="x", basis="文", not_before=now, not_after=now, added_at=now
+        name="根",
+        serial="1",
+        sha256="0" * 64,
+        der="x",
+        basis="文",
+        not_before=now,
+        not_after=now,
+        added_at=now,
     )
     ManualConfirmation.objects.create(
         check_id="GD-4-1", extent="site", verdict="passed", statement="已装", confirmed_at=now,

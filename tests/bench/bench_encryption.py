@@ -79,7 +79,11 @@ def main() -> None:
                     with place.Cost() as cost:
                         read(items, name == "check")
                     costs.setdefault((name, code), []).append(cost)
-        for name, words in (("store", "store, read back, prove"), ("read", "read through"), ("check", "read and digest")):
+        for name, words in (
+            ("store", "store, read back, prove"),
+            ("read", "read through"),
+            ("check", "read and digest"),
+        ):
             clear, sealed = (costs[name, code] for code in fonds)
             clock = [min(cost.clock for cost in side) for side in (clear, sealed)]
             cpu = [min(cost.cpu for cost in side) for side in (clear, sealed)]

@@ -88,7 +88,12 @@ def main() -> None:
             (f"{COUNT} born-digital PDFs of one or two pages", cost(forms, fence), 0.03),
             (f"a scan of 4 pages, {sheet.stat().st_size / 1e6:.1f} MB", cost([sheet], fence, 10), 0.4),
         ):
-            row = {"files": words, "cpu_s_a_file": round(cpu, 4), "bar": bar, "clock_s_a_file": round(clock, 4)}
+            row = {
+                "files": words,
+                "cpu_s_a_file": round(cpu, 4),
+                "bar": bar,
+                "clock_s_a_file": round(clock, 4),
+            }
             print(json.dumps(row), flush=True)
 
 

@@ -54,7 +54,13 @@ DELETERS = {
 """Modules that call `.delete(…)` on rows or files. Records, objects, copies and ledgers are deleted nowhere but in
 `retention`, and the database's triggers refuse it besides."""
 
-REMOVERS = ("archive/storage/", "search/engine/", "retention/", "archive/object_keys.py", "archive/snapshots.py")
+REMOVERS = (
+    "archive/storage/",
+    "search/engine/",
+    "retention/",
+    "archive/object_keys.py",
+    "archive/snapshots.py",
+)
 """Only these call a store's `remove`; object_keys that of the key store, where nothing else lies; snapshots
 that of old files of the catalogue, whose lock has ended."""
 

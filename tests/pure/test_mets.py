@@ -87,7 +87,9 @@ def test_a_whole_package_has_no_problem_and_looks_like_the_bag_it_could_be(tmp_p
     for name, file in package.files.items():
         assert hashlib.sha256((package.root / name).read_bytes()).hexdigest() == file.sha256
     assert (package.root / "submission.json").read_bytes() == files[DECLARED]
-    assert verdict(findings) == "accept", [f for f in findings if f.verdict in ("failed", "warning", "manual")]
+    assert verdict(findings) == "accept", [
+        f for f in findings if f.verdict in ("failed", "warning", "manual")
+    ]
 
 
 def test_a_folder_is_read_where_it_lies_and_left_as_it_is(tmp_path):
