@@ -9,6 +9,7 @@ import zipfile
 from . import office
 from .report import Report
 
+PLAIN_ZIP = ("x-fmt/263", "ZIP Format", "application/zip")
 IMAGES = {"image/jpeg", "image/png", "image/tiff", "image/jp2", "image/bmp", "image/gif", "image/webp",
           "image/vnd.adobe.photoshop", "image/jpx", "image/apng", "image/avif"}  # fmt: skip
 HTML = {"text/html", "application/xhtml+xml", "multipart/related", "message/rfc822"}
@@ -63,6 +64,8 @@ def probe(path: str, name: str, extract_to: str | None = None, trusted: list[str
         head = file.read(2048)
     zipped = head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
     _identify(report, path, name)
+    if zipped and report.kind == "media":  # compressed bytes look like frames of sound now and then
+        report.kind, report.puid, report.format, report.mime = "zip", *PLAIN_ZIP
     suffix = name.rsplit(".", 1)[-1].lower() if "." in name else ""
     if zipped and (suffix == "ofd" or _is_ofd(path)):
         report.kind, report.puid, report.format, report.mime = (
