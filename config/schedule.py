@@ -4,6 +4,7 @@ Each function translates into one verb, as a view or a command does. All of them
 """
 
 import logging
+from collections.abc import Callable
 from datetime import time
 from pathlib import Path
 
@@ -23,94 +24,6 @@ from ingest.transports import direct
 from retention import due, holds
 
 log = logging.getLogger("archive.jobs")
-
-JOBS = [
-    Job(
-        code="seal", name="封存审计账本", function="config.schedule.seal_ledgers", every=HOURLY, at=time(0, 7)
-    ),
-    Job(
-        code="fixity",
-        name="固化信息核验",
-        function="config.schedule.check_fixity",
-        every=DAILY,
-        at=time(1, 30),
-    ),
-    Job(code="due", name="到期扫描", function="config.schedule.scan_due", every=DAILY, at=time(0, 20)),
-    Job(
-        code="holds",
-        name="暂缓销毁覆盖",
-        function="config.schedule.spread_holds",
-        every=DAILY,
-        at=time(0, 40),
-    ),
-    Job(
-        code="locks",
-        name="续锁",
-        function="config.schedule.renew_locks",
-        every=DAILY,
-        at=time(2, 50),
-    ),
-    Job(
-        code="readings", name="存储读数", function="config.schedule.read_stores", every=DAILY, at=time(0, 10)
-    ),
-    Job(code="backup", name="备份", function="config.schedule.back_up", every=DAILY, at=time(0, 50)),
-    Job(
-        code="stores",
-        name="补齐各存储的副本",
-        function="config.schedule.spread_stores",
-        every=DAILY,
-        at=time(1, 10),
-    ),
-    Job(
-        code="catalogue",
-        name="目录快照",
-        function="config.schedule.snapshot_catalogue",
-        every=DAILY,
-        at=time(4, 40),
-    ),
-    Job(
-        code="pdfa", name="PDF/A 验证", function="config.schedule.validate_pdfa", every=HOURLY, at=time(0, 37)
-    ),
-    Job(
-        code="recognise", name="文字识别", function="config.schedule.recognise", every=HOURLY, at=time(0, 12)
-    ),
-    Job(
-        code="promises",
-        name="试存储的承诺",
-        function="config.schedule.probe_stores",
-        every=DAILY,
-        at=time(2, 20),
-    ),
-    Job(
-        code="staging",
-        name="清理暂存区",
-        function="config.schedule.sweep_staging",
-        every=DAILY,
-        at=time(3, 10),
-    ),
-    Job(
-        code="object-keys",
-        name="数据密钥",
-        function="config.schedule.care_for_keys",
-        every=DAILY,
-        at=time(4, 10),
-    ),
-    Job(
-        code="exports",
-        name="清理导出包",
-        function="config.schedule.sweep_exports",
-        every=DAILY,
-        at=time(3, 25),
-    ),
-    Job(
-        code="sign-in",
-        name="清理登录记录",
-        function="config.schedule.clear_sign_ins",
-        every=DAILY,
-        at=time(3, 40),
-    ),
-]
-"""Hours of little work; minutes apart, so that they do not begin together."""
 
 RECOGNISE_SECONDS = 40 * 60
 """Of each hour, and less than what the queue gives a job."""
@@ -243,3 +156,30 @@ def clear_sign_ins() -> str:
     call_command("clearsessions")
     call_command("axes_reset_logs", age=SIGN_IN_LOG_DAYS, verbosity=0)
     return "已清理"
+
+
+def _job(code: str, name: str, function: Callable[[], str], every: str, hour: int, minute: int) -> Job:
+    return Job(
+        code=code, name=name, function=f"{__name__}.{function.__name__}", every=every, at=time(hour, minute)
+    )
+
+
+JOBS = [
+    _job("seal", "封存审计账本", seal_ledgers, HOURLY, 0, 7),
+    _job("fixity", "固化信息核验", check_fixity, DAILY, 1, 30),
+    _job("due", "到期扫描", scan_due, DAILY, 0, 20),
+    _job("holds", "暂缓销毁覆盖", spread_holds, DAILY, 0, 40),
+    _job("locks", "续锁", renew_locks, DAILY, 2, 50),
+    _job("readings", "存储读数", read_stores, DAILY, 0, 10),
+    _job("backup", "备份", back_up, DAILY, 0, 50),
+    _job("stores", "补齐各存储的副本", spread_stores, DAILY, 1, 10),
+    _job("catalogue", "目录快照", snapshot_catalogue, DAILY, 4, 40),
+    _job("pdfa", "PDF/A 验证", validate_pdfa, HOURLY, 0, 37),
+    _job("recognise", "文字识别", recognise, HOURLY, 0, 12),
+    _job("promises", "试存储的承诺", probe_stores, DAILY, 2, 20),
+    _job("staging", "清理暂存区", sweep_staging, DAILY, 3, 10),
+    _job("object-keys", "数据密钥", care_for_keys, DAILY, 4, 10),
+    _job("exports", "清理导出包", sweep_exports, DAILY, 3, 25),
+    _job("sign-in", "清理登录记录", clear_sign_ins, DAILY, 3, 40),
+]
+"""Hours of little work; minutes apart, so that they do not begin together."""
