@@ -105,3 +105,15 @@ def test_each_hint_is_one_sentence_for_a_file(check, sheets_, said):
     package = Package(root=None, submission={}, files={"data/a.pdf": file})
     rows = list(CHECKS[check].function(CHECKS[check], package))
     assert len(rows) == bool(said) and all(row.verdict == "warning" and said in row.message for row in rows)
+
+
+@pytest.mark.parametrize(("content", "damaged"), [(b"q Q", False), (b"q 0 0 9 9 re f Q", True)])
+def test_a_page_without_resources_is_damaged_only_when_it_paints(content, damaged, fence, tmp_path):
+    def bare(document):
+        del document.pages[0].Resources
+        document.pages[0].Contents = document.make_stream(content)
+
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf("x", change=bare))
+    report = fence.call("probe", path=str(path), name="a.pdf")
+    assert any(fault["kind"] == "damaged" for fault in report["faults"]) is damaged

@@ -24,6 +24,8 @@ BENIGN = (
     "xref entry for the xref stream itself is missing",
     "object has offset 0 - a common error",  # a free entry that is not marked so: there never was such an object
 )
+NOT_MISSED = ("mediabox is undefined; setting to letter", "resources is missing or invalid; repairing")
+"""What pages that paint nothing do without: nothing of theirs can be lost."""
 DISPLACED = (
     "file is damaged", "xref not found", "attempting to reconstruct cross-reference table", "expected endstream",
     "attempting to recover stream length", "recovered stream length", "invalid xref entry",
@@ -87,6 +89,8 @@ def _structure(report: Report, document: pikepdf.Pdf, path: str, extract_to: str
         report.say("stream-damaged", f"{type(fault).__name__}：{_without_path(fault, path)}")
     warnings += [str(item) for item in document.get_warnings()]
     warnings = [text for text in (_without_path(item, path) for item in warnings) if not _is(text, BENIGN)]
+    if len(report.details["sheets"]["blank"]) == report.pages:
+        warnings = [text for text in warnings if not _is(text, NOT_MISSED)]
     for text in [text for text in warnings if "limits error" in text]:
         report.say("nested-too-deep", text)
         warnings.remove(text)
