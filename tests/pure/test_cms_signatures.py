@@ -8,6 +8,7 @@ import pytest
 from asn1crypto import cms, tsp
 
 from archive.inspection.fence import Fence
+from archive.inspection.probes import der
 from tests import signed_pdf as world
 from tests import signing_sm2 as national
 from tests.signed_pdf import DAY, NOW, Person, detached, person, root, stamp, stamping
@@ -297,3 +298,10 @@ def test_a_stamp_of_another_maker_holds_whatever_its_digest(stamped, tmp_path, a
     reply = (tmp_path / "reply").read_bytes()
     assert said([stamped(reply)]) == [("intact", "trusted")]
     assert stamped(reply, content=b"other")["integrity"] == "broken"
+
+
+def test_random_bytes_in_octets_that_look_like_an_object_id_are_no_bomb():
+    """The value of a signature is random: one in a few hundred begins like an object id of a hundred bytes."""
+    der.check(b"\x04\x82\x01\x00" + b"\x06\x7f" + bytes(254))
+    with pytest.raises(ValueError):
+        der.check(b"\x04\x83\x01\x00\x05" + b"\x06\x83\x01\x00\x00" + b"\x81" * 65536)

@@ -14,6 +14,9 @@ MOST_CHILDREN = 10_000
 MOST_DEPTH = 32
 """Of elements without a stated length, which can only be read by reading what is in them."""
 LONGEST_OID = 64
+COSTLY_OID = 8192
+"""Bytes that begin to cost another's parser time. Below it nothing is refused by `check`: the value of a signature is
+random, and one in a few hundred looks like an object id."""
 MOST_ELEMENTS = 500_000
 MOMENT = re.compile(r"(\d{14})(?:[.,]\d+)?(?:Z|([+-])(\d\d)(\d\d))?", re.ASCII)
 
@@ -109,7 +112,7 @@ def check(data: bytes) -> None:
             seen += 1
             if seen > MOST_ELEMENTS:
                 raise ValueError("too many elements")
-            if kind == OID and body_end - body > LONGEST_OID:
+            if kind == OID and body_end - body > COSTLY_OID:
                 raise ValueError("OID too long")
             if kind & 0x20 or kind == OCTETS:  # extensions are DER inside octets
                 waiting.append((body, min(body_end, end)))
