@@ -131,7 +131,7 @@ def test_a_package_that_comes_back_says_why_and_how_to_hand_it_in_again(visitor,
     visitor.until(lambda: visitor.has("#underway .chip", "退回"), "the package is returned")
     row = visitor.driver.find_element(By.XPATH, "//*[@id='underway']//tr[.//*[contains(text(),'退回')]]")
     row.find_element(By.CSS_SELECTOR, "a[data-open]").click()
-    visitor.until(lambda: visitor.has("#content", "怎样重新移交"), "the page of the package")
+    visitor.until(lambda: visitor.has("#content", "下一步"), "the page of the package")
     assert visitor.has("#content", "身份证明材料"), "the material that is missing is named"
     assert "revision 改为 2" in visitor.one("body").text
     visitor.sign_out()
