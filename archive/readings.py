@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import CharField, Count, Min, Q, Sum
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from archive import stores
@@ -137,11 +138,11 @@ def _not_in_order(of) -> None:
     unwritten = Copy.objects.filter(state__in=UNWRITTEN).order_by()
     rows = (
         unwritten.values_list("store", "fault")
-        .annotate(Count("pk"), Min("pk"))
+        .annotate(Count("pk"), oldest=Min(Cast("pk", CharField())))  # PostgreSQL 15 knows no least of ids
         .order_by("-pk__count", "fault")
     )
     for name, fault, count, oldest in rows:
-        one, begun = of(name), made_at(oldest)
+        one, begun = of(name), made_at(uuid.UUID(oldest))
         one.behind += count
         one.oldest_behind = min(one.oldest_behind or begun, begun)
         one.reasons.append((fault, count))

@@ -221,11 +221,12 @@ def test_a_file_that_is_not_whole_or_not_ours_is_refused_and_nothing_is_touched(
     file = house.back_up()
     before = house.rows(FILED)
     whole = file.read_bytes()
+    middle = len(whole) // 2
     bad = file.parent / "bad.backup"
     for content, sentence in (
         (whole[: len(whole) // 2], "不完整"),
         (whole[:40], "读不懂"),
-        (whole[:600_000] + bytes([whole[600_000] ^ 1]) + whole[600_001:], "改动"),
+        (whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :], "改动"),
         (b"", "读不懂"),
         (b"PK\x03\x04 something else" * 100, "读不懂"),
     ):
