@@ -7,7 +7,6 @@ the claims wait. The verdict stands in the row and in the chain of the record; t
 
 import shutil
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
@@ -41,9 +40,12 @@ def validate(*, actor: Actor, limit: int = 1000) -> dict[str, int]:
         batch = _taken()
         if not batch:
             break
-        for claim, outcome in _judged(batch, verapdf):
+        judged = _judged(batch, verapdf)
+        for claim, outcome in judged:
             _book(claim, outcome, actor)
             told[outcome.state] = told.get(outcome.state, 0) + 1
+        if len(judged) < len(batch):  # a store cannot be read: the next batch would fare no better
+            break
     return told
 
 
@@ -63,7 +65,8 @@ def _taken() -> list[PdfaClaim]:
     return batch
 
 
-def _judged(batch: list[PdfaClaim], verapdf: VeraPdf) -> Iterable[tuple[PdfaClaim, Outcome]]:
+def _judged(batch: list[PdfaClaim], verapdf: VeraPdf) -> list[tuple[PdfaClaim, Outcome]]:
+    """What could be read, judged. What could not has not been tried."""
     with tempfile.TemporaryDirectory(prefix="pdfa-") as folder:
         paths: dict[str, PdfaClaim] = {}
         for number, claim in enumerate(batch):
@@ -71,8 +74,9 @@ def _judged(batch: list[PdfaClaim], verapdf: VeraPdf) -> Iterable[tuple[PdfaClai
             try:
                 with contents.open_object(claim.object) as source, path.open("wb") as sink:
                     shutil.copyfileobj(source, sink, 1 << 20)
-            except StorageFailed:
-                continue  # counted as an attempt; the store's trouble is told elsewhere
+            except StorageFailed:  # told elsewhere; no fault of the file
+                PdfaClaim.objects.filter(pk=claim.pk).update(attempts=F("attempts") - 1)
+                continue
             paths[str(path)] = claim
         outcomes = verapdf.validate(paths)
     return [(claim, outcomes[path]) for path, claim in paths.items()]

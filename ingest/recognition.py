@@ -9,9 +9,11 @@ machine that reads may misread; nothing is returned for it. Without the extra `[
 import json
 import shutil
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connections, transaction
@@ -22,6 +24,7 @@ from archive import audit, changes, contents, privacy
 from archive.errors import StorageFailed
 from archive.inspection import ocr, text_layer
 from archive.inspection.fence import Fence
+from archive.locks import alone
 from archive.models import DigitalObject, ObjectText, Recognition, Record
 from archive.permissions import Actor
 from ingest.models import FindingRow, Submission
@@ -46,69 +49,95 @@ def ready() -> bool:
 
 
 def work(*, actor: Actor, seconds: float, cores: int = 1) -> dict[str, int]:
-    """Recognise for about that long, with so many children: how many files are done or failed. {} when not ready."""
+    """Recognise for about that long, with so many children: how many files are done or failed. {} when not ready, or
+    when another worker is at it: two would read the same pages."""
     if not ready():
         return {}
-    until, told = time.monotonic() + seconds, {"done": 0, "failed": 0, "pages": 0}
+    with alone("recognition") as ours:
+        return _Turn(actor, time.monotonic() + seconds).run(cores) if ours else {}
 
-    def worker() -> None:
-        with Fence(ocr.LIMITS, functions="archive.inspection.ocr") as fence:
-            while time.monotonic() < until and (row := _take()):
-                _recognise(row, fence, until, told, actor)
 
-    def threaded(_: int) -> None:
+class _Turn:
+    """One worker's turn: what is read, by how many threads, until when."""
+
+    def __init__(self, actor: Actor, until: float) -> None:
+        self.actor, self.until = actor, until
+        self.told = {"done": 0, "failed": 0, "pages": 0}
+        self.ended = False  # a store that cannot be read ends the turn: the next file would fare no better
+        self.taken: set[UUID] = set()
+        self.lock = threading.Lock()
+
+    def run(self, cores: int) -> dict[str, int]:
+        if cores == 1:
+            self.read_on()
+        else:
+            with ThreadPoolExecutor(cores) as pool:
+                list(pool.map(self._threaded, range(cores)))
+        return self.told
+
+    def _threaded(self, _: int) -> None:
         try:
-            worker()
+            self.read_on()
         finally:
             connections.close_all()  # of this thread
 
-    if cores == 1:
-        worker()
-    else:
-        with ThreadPoolExecutor(cores) as pool:
-            list(pool.map(threaded, range(cores)))
-    return told
+    def read_on(self) -> None:
+        with Fence(ocr.LIMITS, functions="archive.inspection.ocr") as fence:
+            while not self.ended and time.monotonic() < self.until and (row := self.take()):
+                self.read(row, fence)
+                self.taken.discard(row.pk)
 
+    def take(self) -> Recognition | None:
+        """The next row that no thread of ours has, its attempt counted. Records on their way out are left alone."""
+        with self.lock:
+            rows = Recognition.objects.filter(
+                state="waiting", attempts__lt=MOST_ATTEMPTS, object__record__state="archived"
+            )
+            rows = rows.exclude(pk__in=self.taken).select_related("object__record")
+            row = rows.order_by("attempts", "object_id").first()
+            if row is not None:
+                self.taken.add(row.pk)
+                self._count(row, 1)
+        return row
 
-@transaction.atomic
-def _take() -> Recognition | None:
-    """The next row, its attempt counted. Records on their way out are left alone."""
-    rows = Recognition.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-        state="waiting", attempts__lt=MOST_ATTEMPTS, object__record__state="archived"
-    )
-    row = rows.select_related("object__record").order_by("attempts", "object_id").first()
-    if row is not None:
-        Recognition.objects.filter(pk=row.pk).update(attempts=F("attempts") + 1)
-        row.attempts += 1
-    return row
+    @staticmethod
+    def _count(row: Recognition, step: int) -> None:
+        Recognition.objects.filter(pk=row.pk).update(attempts=F("attempts") + step)
+        row.attempts += step
 
-
-def _recognise(row: Recognition, fence: Fence, until: float, told: dict[str, int], actor: Actor) -> None:
-    with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
-        path = Path(folder) / "file"
-        try:
-            with contents.open_object(row.object) as source, path.open("wb") as sink:
-                shutil.copyfileobj(source, sink, 1 << 20)
-        except StorageFailed:
-            return  # the store's trouble is told elsewhere; the attempt is counted
-        while row.pages_done < row.pages:
-            if time.monotonic() > until:
-                Recognition.objects.filter(pk=row.pk).update(
-                    attempts=F("attempts") - 1
-                )  # put off, not failed
+    def read(self, row: Recognition, fence: Fence) -> None:
+        with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
+            path = Path(folder) / "file"
+            try:
+                with contents.open_object(row.object) as source, path.open("wb") as sink:
+                    shutil.copyfileobj(source, sink, 1 << 20)
+            except StorageFailed:  # told elsewhere; no fault of the file
+                self._count(row, -1)
+                self.ended = True
                 return
-            answer = fence.call("recognise", path=str(path), kind=row.kind, page=row.pages_done)
-            if fault := answer.get("crashed"):
-                if row.attempts >= MOST_ATTEMPTS:
-                    _end(row, "failed", actor, fault=fault)
-                    told["failed"] += 1
-                return
-            row.texts = [*row.texts, [privacy.encrypt(answer["text"]), answer["score"]]]
-            row.pages_done += 1
-            row.save(update_fields=["texts", "pages_done"])
-            told["pages"] += 1
-    _end(row, "done", actor)
-    told["done"] += 1
+            while row.pages_done < row.pages:
+                if time.monotonic() > self.until:
+                    self._count(row, -1)  # put off, not failed
+                    return
+                answer = fence.call("recognise", path=str(path), kind=row.kind, page=row.pages_done)
+                if fault := answer.get("crashed"):
+                    if row.attempts >= MOST_ATTEMPTS:
+                        _end(row, "failed", self.actor, fault=fault)
+                        self.told["failed"] += 1
+                    return
+                row.texts = [*row.texts, [privacy.encrypt(answer["text"]), answer["score"]]]
+                row.pages_done += 1
+                if not _kept(row):
+                    return
+                self.told["pages"] += 1
+        _end(row, "done", self.actor)
+        self.told["done"] += 1
+
+
+def _kept(row: Recognition) -> bool:
+    """Write the page down, unless destruction has begun: it must leave no word behind."""
+    rows = Recognition.objects.filter(pk=row.pk, object__record__state="archived")
+    return bool(rows.update(texts=row.texts, pages_done=row.pages_done))
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from archive import pdfa, records
-from archive.models import DigitalObject, Event, PdfaClaim
+from archive.models import Copy, DigitalObject, Event, PdfaClaim
 from archive.permissions import system_actor
 from tests import filed
 
@@ -74,3 +74,11 @@ def test_a_record_on_its_way_out_is_left_alone(stores, java):
     claim = claiming(stores, b"good")
     records.move(claim.object.record_id, "disposing", actor=ACTOR, action="record.kept", data={"stores": ""})
     assert pdfa.validate(actor=ACTOR) == {}
+
+
+def test_a_store_that_cannot_be_read_costs_no_attempt(stores, java):
+    claim = claiming(stores, b"good")
+    Copy.objects.update(state="failed")
+    assert pdfa.validate(actor=ACTOR) == {}
+    claim.refresh_from_db()
+    assert (claim.state, claim.attempts) == ("waiting", 0)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,8 @@ from PIL import Image, ImageDraw
 
 from archive import keeping, records
 from archive.inspection import ocr
-from archive.models import DigitalObject, Event, ObjectText, Recognition
+from archive.inspection.fence import Fence
+from archive.models import Copy, DigitalObject, Event, ObjectText, Recognition
 from archive.permissions import system_actor
 from ingest import recognition
 from ingest.models import FindingRow, Submission
@@ -50,18 +52,65 @@ def test_words_of_every_page_become_text_of_the_index_and_numbers_become_tokens(
     assert Event.objects.filter(action="text.recognised").count() == 1
 
 
-def test_between_pages_the_words_lie_encrypted_and_a_killed_worker_goes_on(stores):
-    row = filed_scan(stores, "FIRST", "440106199003071231")
-    taken = recognition._take()
-    from archive.inspection.fence import Fence
+def turn(seconds=120.0):
+    return recognition._Turn(ACTOR, time.monotonic() + seconds)
 
+
+@pytest.fixture(scope="module")
+def reading():
     with Fence(ocr.LIMITS, functions="archive.inspection.ocr") as fence:
-        recognition._recognise(taken, fence, 0, {"done": 0, "failed": 0, "pages": 0}, ACTOR)  # no time left
-        row.refresh_from_db()
-        assert (row.state, row.attempts, row.pages_done) == ("waiting", 0, 0)
-    recognition.work(actor=ACTOR, seconds=120)
+        yield fence
+
+
+def test_between_pages_the_words_lie_encrypted_and_a_killed_worker_goes_on(stores, reading, monkeypatch):
+    row = filed_scan(stores, "FIRST", "440106199003071231")
+    killed = turn()
+    kept = recognition._kept
+
+    def dies(row):
+        kept(row)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recognition, "_kept", dies)
+    with pytest.raises(KeyboardInterrupt):
+        killed.read(killed.take(), reading)
+    monkeypatch.undo()
     row.refresh_from_db()
-    assert row.state == "done"
+    assert (row.pages_done, row.texts[0][0][:4]) == (1, "enc:")
+    told = recognition.work(actor=ACTOR, seconds=120)
+    assert told == {"done": 1, "failed": 0, "pages": 1}, "the page that was done is not done again"
+
+
+def test_out_of_time_is_no_failure(stores, reading):
+    row = filed_scan(stores, "FIRST")
+    late = turn(0)
+    late.read(late.take(), reading)
+    row.refresh_from_db()
+    assert (row.state, row.attempts, row.pages_done) == ("waiting", 0, 0)
+
+
+def test_a_store_that_cannot_be_read_costs_no_attempt_and_ends_the_turn(stores, reading):
+    row = filed_scan(stores, "FIRST")
+    Copy.objects.update(state="failed")
+    told = recognition.work(actor=ACTOR, seconds=60)
+    row.refresh_from_db()
+    assert told == {"done": 0, "failed": 0, "pages": 0} and (row.state, row.attempts) == ("waiting", 0)
+
+
+def test_two_workers_never_have_the_same_file(stores):
+    filed_scan(stores, "FIRST")
+    one = turn()
+    assert one.take() is not None and one.take() is None
+
+
+def test_what_is_being_destroyed_gets_no_word_more(stores, reading):
+    row = filed_scan(stores, "FIRST")
+    one = turn()
+    taken = one.take()
+    records.move(row.object.record_id, "disposing", actor=ACTOR, action="record.kept", data={"stores": ""})
+    one.read(taken, reading)
+    row.refresh_from_db()
+    assert (row.texts, row.pages_done) == ([], 0) and not ObjectText.objects.exists()
 
 
 def test_a_file_that_kills_the_reader_is_given_up_after_three_times(stores):
