@@ -72,8 +72,8 @@ class House(Installation):
         """Everything but the stores and the backups."""
         shutil.rmtree(self.data)
         shutil.rmtree(Path(self.environment["ARCHIVE_KEYS"]).parent)
+        self.drop()
         if self.on_server:
-            self._administer(f'DROP DATABASE "{self.name}" WITH (FORCE)')
             self._administer(f'CREATE DATABASE "{self.name}"')
 
     def refused(self, *words) -> str:
