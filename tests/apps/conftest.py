@@ -1,11 +1,12 @@
-"""Packages handed in and taken as far as they go by themselves: `hand_in`, in a fonds that is ready for them (`site`).
+"""Packages handed in and taken as far as they go by themselves: `hand_in`, in a fonds that is ready for them (`site`);
+and keys of a test's own.
 
 A module that has its own fixtures of these names uses its own.
 """
 
 import pytest
 
-from archive import determinations, holdings
+from archive import determinations, holdings, keks, object_keys, privacy
 from archive.inspection.fence import Fence
 from ingest import pipeline, receiving
 from ingest.models import Submission
@@ -37,3 +38,25 @@ def hand_in(tmp_path, fence, actor):
         return Submission.objects.get(pk=received.submission.pk)
 
     return take
+
+
+@pytest.fixture
+def key_store(tmp_path, monkeypatch):
+    """An empty key store for this test alone."""
+    monkeypatch.setenv("ARCHIVE_KEY_STORE_PATH", str(tmp_path / "key-store"))
+    object_keys.forget()
+    yield object_keys.key_store()
+    object_keys.forget()
+
+
+@pytest.fixture
+def key_file(tmp_path, settings):
+    """A key file for this test alone."""
+    path = tmp_path / "keys" / "keys.json"
+    privacy.make_key_file(path)
+    settings.ARCHIVE_KEYS = str(path)
+    keks.forget()
+    privacy.key_ring.cache_clear()
+    yield path
+    keks.forget()
+    privacy.key_ring.cache_clear()

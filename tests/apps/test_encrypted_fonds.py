@@ -22,16 +22,8 @@ from tests import bags, filed
 from tests.pages import reader, text
 from tests.registers import SYSTEM, House
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("key_store")]
 MARK = b"%secret words of a form "
-
-
-@pytest.fixture(autouse=True)
-def key_store(tmp_path, monkeypatch):
-    monkeypatch.setenv("ARCHIVE_KEY_STORE_PATH", str(tmp_path / "key-store"))
-    object_keys.forget()
-    yield object_keys.key_store()
-    object_keys.forget()
 
 
 @pytest.fixture
