@@ -27,6 +27,11 @@ def content_of(stores, copy):
     return stores[copy.store]._paths(copy.key, copy.version)[0]
 
 
+def files_of(store, folder="objects"):
+    """What lies in a local store, or where it writes (`incoming`)."""
+    return sorted(path for path in (store.root / folder).rglob("*") if path.is_file())
+
+
 def damage(stores, copy, kind):
     """As a bad disk or a careless hand does it, below the store."""
     content, description = stores[copy.store]._paths(copy.key, copy.version)

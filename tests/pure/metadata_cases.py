@@ -60,3 +60,7 @@ def examine(submission: Any, **facts: Any) -> list[base.Finding]:
 
 def rows(findings: list[base.Finding]) -> set[tuple[str, str, str | None]]:
     return {(row.check, row.verdict, row.field) for row in findings}
+
+
+def failed(findings: list[base.Finding]) -> set[tuple[str, str | None]]:
+    return {(row.check, row.field) for row in findings if row.verdict == "failed"}
