@@ -8,57 +8,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from archive import audit, fixity, fonds_file, lock_modes, renewal, seals
+from archive import audit, fixity, renewal
 from archive import stores as archive_stores
 from archive.errors import StorageFailed
-from archive.models import Copy, Damage, Event, EvidenceLock, FixityRun, Record
-from archive.storage import COMPLIANCE, GOVERNANCE
-from archive.storage.local import LocalStore
+from archive.models import Copy, Damage, Event, FixityRun, Record
 from config import schedule
-from tests import filed
+from tests.locked import a_record, calls, copies, held, years
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-def years(count: float):
-    """A moment so many years from now: the end of its day, as locks end."""
-    moment = timezone.localtime() + timedelta(days=365.25 * count)
-    return moment.replace(hour=23, minute=59, second=59, microsecond=0)
-
-
-def a_record(stores, *, locked=None, **changed) -> Record:
-    """A record that is kept for ever, with its locks as if they had been set so long ago that they end at `locked`."""
-    record = filed.a_record(stores, **({"retention": "永久", "formed_on": timezone.localdate()} | changed))
-    if locked:
-        for copy in copies(record):
-            age(stores[copy.store], copy, locked)
-    return record
-
-
-def age(store, copy, until):
-    """What years do: the lock of row and store comes nearer."""
-    store._change(copy.key, copy.version, lambda held: {"lock_until": until.isoformat()})
-    type(copy).objects.filter(pk=copy.pk).update(lock_until=until, renew_on=date.min)
-
-
-def copies(record):
-    return list(Copy.objects.filter(object__record=record).order_by("store", "id"))
-
-
-def held(stores, copy):
-    return stores[copy.store].head(copy.key, copy.version)
-
-
-def calls(store, monkeypatch, name="extend_lock"):
-    """The keys for which `store` was asked from now on."""
-    asked, whole = [], getattr(store, name)
-
-    def told(key, *rest, **more):
-        asked.append(key)
-        return whole(key, *rest, **more)
-
-    monkeypatch.setattr(store, name, told)
-    return asked
 
 
 # What is due
@@ -308,123 +265,6 @@ def test_whoever_was_quicker_and_locked_for_longer_is_not_written_over(stores, a
 def test_two_runs_at_once_are_one(stores, actor):
     with renewal.alone("renewal"), pytest.raises(renewal.Busy):
         renewal.renew(actor=actor)
-
-
-# What the archive itself keeps
-
-
-def test_papers_and_seals_are_found_by_listing_and_live_on(two_stores, actor):
-    paper = fonds_file.keep_paper(
-        filed.a_fonds(), kind="鉴定会议纪要", title="纪要", content=b"%PDF", mime="application/pdf", about="x:1",
-        actor=actor,
-    )  # fmt: skip
-    seal = seals.seal_ledgers(actor=actor)
-    done = renewal.renew(actor=actor)
-    keys = {(copy["store"], copy["key"], copy["version"]) for copy in paper.copies}
-    keys |= {(name, seal.key, version) for name, version in seal.copies.items()}
-    assert set(EvidenceLock.objects.values_list("store", "key", "version")) == keys and done.failed == 0
-    for row in EvidenceLock.objects.all():
-        age(two_stores[row.store], row, years(4))
-    assert renewal.renew(actor=actor).evidence == len(keys)
-    for row in EvidenceLock.objects.all():
-        assert (
-            row.lock_until == held(two_stores, row).lock_until == archive_stores.horizon(timezone.localdate())
-        )
-    assert renewal.renew(actor=actor).evidence == 0
-
-
-def test_what_need_not_live_on_is_not_renewed(stores, actor):
-    a_record(stores)
-    fixity.sweep(actor=actor, everything=True)
-    renewal.renew(actor=actor)
-    assert list(stores["local"].iterate("fixity/")) and not EvidenceLock.objects.exists()
-
-
-def test_the_stores_are_listed_once_a_month(stores, actor, monkeypatch):
-    seals.seal_ledgers(actor=actor) or a_record(stores)
-    seals.seal_ledgers(actor=actor)
-    renewal.renew(actor=actor)
-    listed = calls(stores["local"], monkeypatch, "iterate")
-    renewal.renew(actor=actor)
-    assert "seals/" not in listed
-    EvidenceLock.objects.update(found_at=timezone.now() - timedelta(days=31))
-    renewal.renew(actor=actor)
-    assert "seals/" in listed
-
-
-def test_every_kind_of_key_that_the_archive_writes_has_its_horizon_decided():
-    assert archive_stores.lives_on("seals/1") and not archive_stores.lives_on("fixity/1")
-    assert not archive_stores.lives_on("D019/0193/0194")
-
-
-# COMPLIANCE
-
-
-def confirmed(fonds):
-    asker, other = filed.an_actor("manager", fonds=fonds), filed.an_actor("approver", fonds=fonds)
-    change = lock_modes.ask(fonds, reason="上级要求", actor=asker)
-    later = timezone.localdate() + timedelta(days=31)
-    return lock_modes.confirm(change.pk, understood=True, actor=other, today=later)
-
-
-def test_new_objects_are_put_in_compliance_once_it_is_confirmed(stores, actor):
-    fonds = filed.a_fonds()
-    before = a_record(stores)
-    confirmed(fonds)
-    after, elsewhere = a_record(stores), a_record(stores, fonds=filed.a_fonds("D020"))
-    for record, mode in ((before, GOVERNANCE), (after, COMPLIANCE), (elsewhere, GOVERNANCE)):
-        assert {held(stores, copy).lock_mode for copy in copies(record)} == {mode}
-        assert {copy.lock_mode for copy in copies(record)} == {mode}
-
-
-def test_existing_ones_are_raised_as_they_come_due_or_at_once_by_order(stores, actor):
-    fonds = filed.a_fonds()
-    old, young = a_record(stores, locked=years(1)), a_record(stores)
-    renewal.renew(actor=actor)  # everything has been looked at
-    for copy in copies(old):
-        age(stores["local"], copy, years(1))
-    confirmed(fonds)
-    done = renewal.renew(actor=actor)
-    assert {held(stores, copy).lock_mode for copy in copies(old)} == {COMPLIANCE}
-    assert {held(stores, copy).lock_mode for copy in copies(young)} == {GOVERNANCE}
-    assert done.raised == len(copies(old))
-    assert renewal.order(fonds) == len(copies(young))
-    before = {copy.lock_until for copy in copies(young)}
-    assert renewal.renew(actor=actor).raised == len(copies(young))
-    assert {held(stores, copy).lock_mode for copy in copies(young)} == {COMPLIANCE}
-    assert {copy.lock_until for copy in copies(young)} == before
-    assert renewal.order(fonds) == 0
-
-
-class RefusesTheStricterMode(LocalStore):
-    """As Ceph does: the mode of an existing lock may only be changed by who may bypass it."""
-
-    def extend_lock(self, key, version, until, mode=None):
-        if mode not in (None, self.head(key, version).lock_mode):
-            raise StorageFailed(store=self.name, kind="locked", reason="已锁定，存储拒绝了这个操作。")
-        return super().extend_lock(key, version, until, mode)
-
-
-def test_a_store_that_refuses_the_stricter_mode_is_counted_and_said_and_the_date_is_lengthened(stores, actor):
-    fonds, record = filed.a_fonds(), a_record(stores, locked=years(1))
-    confirmed(fonds)
-    stores["local"].__class__ = RefusesTheStricterMode
-    done = renewal.renew(actor=actor)
-    count = len(copies(record))
-    assert (done.copies, done.raised, done.unraised, done.damaged, done.failed) == (count, 0, count, 0, 0)
-    assert "GOVERNANCE" in str(done)
-    assert {(copy.lock_mode, copy.state) for copy in copies(record)} == {(GOVERNANCE, "stored")}
-    assert all(held(stores, copy).lock_until == copy.lock_until > years(9) for copy in copies(record))
-    assert renewal.renew(actor=actor).unraised == 0  # not asked again every night
-
-
-def test_compliance_is_never_loosened(stores, actor):
-    record = a_record(stores, locked=years(1))
-    for copy in copies(record):
-        stores["local"].extend_lock(copy.key, copy.version, years(1), COMPLIANCE)
-    done = renewal.renew(actor=actor)
-    assert done.copies == len(copies(record)) and not done.failed
-    assert {held(stores, copy).lock_mode for copy in copies(record)} == {COMPLIANCE}
 
 
 # The job and the command

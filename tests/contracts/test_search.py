@@ -1,93 +1,22 @@
 """Every search engine must find, count, order and page exactly what a plain look at every document finds.
 
-The truth below knows no tokens and no index: phrases are substrings, scopes are their own predicate. The suite runs
-on the engine of the settings: SQLite by default, PostgreSQL when DATABASE_URL names one.
+The suite runs on the engine of the settings: SQLite by default, PostgreSQL when DATABASE_URL names one.
 """
 
 import random
 import uuid
-from collections import Counter
 from datetime import date
 
 import pytest
-from django.conf import settings
 from django.db import connections
 
 from archive.scopes import EVERYTHING, NOTHING, Grant, Scope, matches
-from search.documents import FILTERS, canonical, contains
-from search.engine import DatabaseEngine, SearchResult
-from search.query import NO_WORDS, SearchQuery, parse
+from search.documents import FILTERS, canonical
+from search.query import NO_WORDS, parse
 from tests import generated
+from tests.contracts.searched import ALIAS, Archive, ids
 
-ALIAS = settings.SEARCH_DATABASE
-COUNT = 900
 pytestmark = pytest.mark.django_db(databases=["default", ALIAS])
-
-
-class Archive:
-    """An engine, and everything that was put into it."""
-
-    def __init__(self, engine):
-        self.engine = engine
-        made = list(generated.records(COUNT))
-        self.documents = [document for document, _, _ in made]
-        self.facts = {document.record_id: facts for document, facts, _ in made}
-        self.numbers = {document.record_id: numbers for document, _, numbers in made}
-
-    def find(self, typed="", scope=EVERYTHING, **more) -> SearchResult:
-        return self.engine.search(parse(typed, **more), scope)
-
-    def truth(self, query: SearchQuery, scope: Scope, without="") -> list:
-        """Newest first."""
-        found = [
-            document
-            for document in self.documents
-            if scope.admits(self.facts[document.record_id])
-            and all(
-                name == without or any(str(value) in values for value in document.values(name))
-                for name, values in query.filters
-            )
-            and all(_holds(condition, document) for condition in query.conditions)
-        ]
-        return sorted(found, key=lambda document: (document.formed_on, document.order), reverse=True)
-
-    def facets(self, query: SearchQuery, scope: Scope) -> dict:
-        counted = {}
-        for name in query.facets:
-            counts = Counter(
-                v for document in self.truth(query, scope, without=name) for v in document.values(name)
-            )
-            counted[name] = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-        return counted
-
-
-def _holds(condition, document) -> bool:
-    if condition.token and condition.token in document.marks:
-        return True
-    return bool(condition.phrases) and all(contains(document.words, phrase) for phrase in condition.phrases)
-
-
-def ids(result: SearchResult) -> list[uuid.UUID]:
-    return [hit.record_id for hit in result.hits]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def keys(tmp_path_factory):
-    with generated.key_ring(tmp_path_factory.mktemp("keys")):
-        yield
-
-
-@pytest.fixture(scope="module")
-def archive(keys, django_db_setup, django_db_blocker):
-    """Filled once; each test's own changes are rolled back with its transaction."""
-    with django_db_blocker.unblock():
-        engine = DatabaseEngine(ALIAS)
-        engine.ensure()
-        engine.clear()
-        filled = Archive(engine)
-        engine.put(filled.documents)
-        yield filled
-        engine.clear()
 
 
 def questions(archive: Archive, dice: random.Random):
@@ -320,68 +249,6 @@ def test_totals_and_facets_say_so_when_there_are_more_than_can_be_counted(archiv
     assert few.exact and few.total < 100 and not few.inexact_facets
 
 
-def test_putting_again_changes_nothing_and_a_change_replaces_all_of_the_old(archive):
-    engine, old = archive.engine, archive.documents[3]
-    before = archive.find(generated.COMMON, limit=1000)
-    engine.put([old, old])
-    assert ids(archive.find(generated.COMMON, limit=1000)) == ids(before)
-    new = generated.changed(
-        old,
-        title="改后的题名龘龘",
-        names=("新名人",),
-        text="全新内容",
-        tokens=(),
-        year=1999,
-        formed_on=date(1999, 5, 5),
-        scope=("fzz",),
-    )
-    engine.put([new])
-    assert engine.count() == COUNT
-    assert (
-        ids(archive.find("新名人"))
-        == ids(archive.find("龘龘"))
-        == ids(archive.find(years=[1999]))
-        == [old.record_id]
-    )
-    for typed in (old.names[0], archive.numbers[old.record_id][0], generated.COMMON):
-        assert old.record_id not in ids(archive.find(typed, limit=1000))
-    assert archive.find("新名人", Scope(grants=(Grant(fonds=old.fonds, security=3),))).total == 0
-
-
-def test_what_was_removed_is_absent_and_the_proof_says_so(archive):
-    engine, gone = archive.engine, archive.documents[5]
-    assert not engine.prove_absent(gone.record_id)
-    engine.remove([gone.record_id, uuid.uuid4()])
-    assert engine.prove_absent(gone.record_id) and engine.prove_absent(uuid.uuid4())
-    assert engine.count() == COUNT - 1
-    for typed in ("", gone.reference_code, gone.names[0], archive.numbers[gone.record_id][0]):
-        assert gone.record_id not in ids(archive.find(typed, limit=1000))
-
-
-def test_absence_is_asked_of_the_inverted_index_and_not_of_the_list_of_what_should_be_in_it(archive):
-    gone = archive.documents[6]
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute("DELETE FROM search_fact WHERE record_id = %s", [gone.record_id.hex])
-    assert not archive.engine.prove_absent(gone.record_id)
-
-
-def test_ids_come_in_order_and_in_pieces(archive):
-    seen, after = [], None
-    while piece := archive.engine.ids(after, 250):
-        seen += piece
-        after = piece[-1]
-    assert seen == sorted(document.record_id for document in archive.documents)
-
-
-def test_records_of_the_same_day_and_order_each_keep_their_place(archive):
-    same = [
-        generated.changed(archive.documents[0], record_id=uuid.uuid4(), title="同日同号", order=9)
-        for _ in range(300)
-    ]
-    archive.engine.put(same)
-    assert set(ids(archive.find("同日同号", limit=1000))) == {one.record_id for one in same}
-
-
 def test_a_long_text_is_searched_to_its_end(archive):
     dice = random.Random(3)
     noise = "".join(chr(dice.randrange(0x4E00, 0x9FA5)) for _ in range(60_000))
@@ -453,27 +320,3 @@ def test_odd_filters_find_nothing_and_raise_nothing(archive):
         assert archive.find("", fonds=[value]).total == archive.find("", states=[value]).total == 0
     assert archive.find("", years=["二〇一九"]).total == 0
     assert archive.find("", years=[2019, "'"]).total == archive.find("", years=[2019]).total > 0
-
-
-def test_an_index_of_another_layout_is_thrown_away_and_says_that_it_needs_a_rebuild(archive):
-    engine = archive.engine
-    engine.mark_complete()
-    engine.ensure()
-    assert not engine.needs_rebuild and engine.count() == COUNT
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute("UPDATE search_layout SET version = version - 1")
-    assert engine.needs_rebuild
-    engine.ensure()
-    assert engine.needs_rebuild and engine.count() == 0
-    assert archive.find("张三").total == 0
-    engine.put(archive.documents[:3])
-    assert archive.find().total == 3
-
-
-def test_cleared_means_empty_and_incomplete(archive):
-    engine = archive.engine
-    engine.mark_complete()
-    engine.clear()
-    assert (engine.count(), archive.find("社会保险").total, engine.needs_rebuild) == (0, 0, True)
-    engine.put(archive.documents[:2])
-    assert archive.find("社会保险").total == 2
