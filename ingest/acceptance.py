@@ -83,6 +83,7 @@ def decide(submission_id, examined: Examined, *, actor: Actor) -> Submission:
                 value=privacy.mask_text(row.value or "")[:300],
                 rule=row.rule[:300],
                 message=privacy.mask_text(row.message),
+                pages=list(row.pages),
             )
             for position, row in enumerate(_listed(examined.findings))
         )

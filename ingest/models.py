@@ -4,11 +4,14 @@ The declaration itself (submission.json) is never copied into the database: it l
 personal values with it. Rows hold what lists and decisions need, masked.
 """
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from archive import terms
 from archive.identifiers import new_id
+from archive.inspection import Finding
 from archive.models import Department, Fonds, Record
 from archive.permissions import Actor
 from archive.scopes import Grant
@@ -178,6 +181,7 @@ class FindingRow(models.Model):
     value = models.CharField(max_length=300, blank=True)  # masked
     rule = models.CharField(max_length=300, blank=True)
     message = models.TextField()
+    pages = models.JSONField("有关的页", default=list)  # of `file`, from 1
 
     class Meta:
         verbose_name = verbose_name_plural = "检测发现"
@@ -187,3 +191,11 @@ class FindingRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.check_id} {self.verdict}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a report tells a finding."""
+        return Finding(
+            check=self.check_id, property=self.property, verdict=self.verdict, file=self.file or None,
+            field=self.field or None, value=self.value or None, rule=self.rule, message=self.message,
+            pages=tuple(self.pages),
+        ).as_dict()  # fmt: skip

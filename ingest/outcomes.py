@@ -41,19 +41,7 @@ def outcome(
 def _findings(submission: Submission, everything: bool) -> list[dict]:
     if everything and submission.report:
         return staging.read_report(submission.report)["findings"]
-    found = [
-        {
-            "check": row.check_id,
-            "property": row.property,
-            "verdict": row.verdict,
-            "file": row.file or None,
-            "field": row.field or None,
-            "value": row.value or None,
-            "rule": row.rule,
-            "message": row.message,
-        }
-        for row in submission.findings.order_by("position")
-    ]
+    found = [row.as_dict() for row in submission.findings.order_by("position")]
     if submission.state == "refused":
         found.append(_of_package("failed", "信息包可读，且名称未被其他内容占用", submission.reason))
     if submission.state in states.OPEN:

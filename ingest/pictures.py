@@ -6,19 +6,17 @@ until the package is examined again or filed. Who may see it was asked at the ga
 """
 
 import os
-import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from archive import renditions
 from archive.errors import NotFound
-from archive.models import DigitalObject
 from archive.renditions import NotShown
 from ingest import examination, staging
 from ingest.models import FindingRow, Submission
 
-PAGES = re.compile(r"第 (\d{1,5}(?:、\d{1,5})*)(?: 等 \d+)? 页")
 MOST = 4
 """Pages of one finding that are shown; the rest look alike."""
 LARGEST = 256 * 1024 * 1024
@@ -29,14 +27,11 @@ KINDS = {
 }  # fmt: skip
 
 
-def pages_of(row: FindingRow) -> tuple[int, ...]:
-    """The pages of its file that a finding names; of a file inside a file none."""
-    label = f"{row.file}："
-    if row.verdict == "passed" or not row.file or not _kind(row.file) or not row.message.startswith(label):
-        return ()
-    said = f"{row.message.removeprefix(label)} {row.value}"
-    named = [int(number) for found in PAGES.findall(said) for number in found.split("、")]
-    return tuple(dict.fromkeys(number for number in named if number > 0))[:MOST]
+def pages_of(finding: Mapping[str, Any]) -> list[int]:
+    """The pages of its file that are shown for a finding, as a report tells it. They were counted in the child, so they
+    may be anything."""
+    named = finding.get("pages", []) if finding["verdict"] != "passed" else []
+    return [page for page in named if type(page) is int and 0 < page <= renditions.MOST_PAGES][:MOST]
 
 
 def unsafe(rows: list[FindingRow]) -> set[str]:
@@ -44,26 +39,15 @@ def unsafe(rows: list[FindingRow]) -> set[str]:
     return {row.file for row in rows if row.property == "safety" and row.verdict == "failed"}
 
 
-def of_findings(submission: Submission, rows: list[FindingRow]) -> dict[int, tuple[int, ...]]:
+def of_findings(submission: Submission, rows: list[FindingRow]) -> dict[int, list[int]]:
     """Position of a finding → the pages that can be shown for it, as long as the package lies in the staging area."""
     if not submission.blob or submission.blob_bytes > LARGEST:
         return {}
     closed = unsafe(rows)
     if "" in closed:
         return {}
-    return {row.position: pages for row in rows if row.file not in closed and (pages := pages_of(row))}
-
-
-def in_record(
-    rows: list[FindingRow], objects: list[DigitalObject]
-) -> dict[int, tuple[DigitalObject, tuple[int, ...]]]:
-    """Position of a finding → the filed object whose pages it names."""
-    by_path = {item.path: item for item in objects if renditions.kind_of(item)}
-    return {
-        row.position: (by_path[row.file], pages)
-        for row in rows
-        if row.file in by_path and (pages := pages_of(row))
-    }
+    open_rows = (row for row in rows if row.file not in closed and _kind(row.file))
+    return {row.position: pages for row in open_rows if (pages := pages_of(row.as_dict()))}
 
 
 def picture(
@@ -72,7 +56,7 @@ def picture(
     """JPEG. Raises NotFound for a page that no finding names or that is not to be shown, NotShown with the reason for one
     that cannot be drawn."""
     rows = list(submission.findings.order_by("position"))
-    named = of_findings(submission, rows).get(position, ())
+    named = of_findings(submission, rows).get(position, [])
     if page not in named or width not in renditions.WIDTHS:
         raise NotFound(what="这一页")
     row = next(row for row in rows if row.position == position)

@@ -14,7 +14,7 @@ from archive.errors import StorageFailed
 from archive.models import DigitalObject, PdfaClaim, Record
 from archive.permissions import Actor
 from ingest import pictures, rechecking, staging, wording
-from ingest.models import FindingRow, Submission
+from ingest.models import Submission
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Examination:
     """How a filed record was examined. `whole` is False when only what did not pass could be read."""
 
     submission: Submission
-    findings: list[dict]  # check, property, verdict, file, field, value, rule, message
+    findings: list[dict]  # as a report tells them, with `pictures`
     whole: bool
     claims: list[PdfaClaim]  # what was said later of the PDF/A that files claim to be
     later: list[dict]  # checks of the filed record, see rechecking.history
@@ -41,19 +41,7 @@ def findings_of(record_id: UUID, actor: Actor) -> Examination | None:
             return _examination(submission, found, True, actor)
     except (StorageFailed, ValueError, KeyError, OSError):
         pass  # the report is a file beside the rows; the rows still tell what did not pass
-    rows = [
-        {
-            "check": row.check_id,
-            "property": row.property,
-            "verdict": row.verdict,
-            "file": row.file,
-            "field": row.field,
-            "value": row.value,
-            "rule": row.rule,
-            "message": row.message,
-        }
-        for row in submission.findings.order_by("position")
-    ]
+    rows = [row.as_dict() for row in submission.findings.order_by("position")]
     return _examination(submission, rows, False, actor)
 
 
@@ -62,14 +50,10 @@ def _examination(submission: Submission, found: list[dict], whole: bool, actor: 
     claims = (
         PdfaClaim.objects.filter(object__record=record).select_related("object").order_by("object__position")
     )
-    findings = [wording.advised(row) for row in seen_by(actor, found)]
-    rows = list(submission.findings.order_by("position"))
-    pages = pages_in_record(record, rows, actor)
-    named = {
-        (row.check_id, row.file, row.message): pages[row.position] for row in rows if row.position in pages
-    }
-    for told, original in zip(findings, found, strict=True):
-        told["pages"] = named.get((original["check"], original["file"] or "", original["message"]), [])
+    drawn = pages_in_record(record, found, actor)
+    findings = [
+        wording.advised(row) | {"pictures": drawn[at]} for at, row in enumerate(seen_by(actor, found))
+    ]
     may = record.state != "destroyed" and bool(permissions.check(actor, "submission.examine", record))
     return Examination(submission, findings, whole, list(claims), rechecking.history(record), may)
 
@@ -80,19 +64,25 @@ def seen_by(actor: Actor, findings: list[dict]) -> list[dict]:
     return [finding | {"message": text} for finding, text in zip(findings, messages, strict=True)]
 
 
-def pages_in_record(record: Record, rows: list[FindingRow], actor: Actor) -> dict[int, list[dict]]:
-    """Position of a finding → the pages it names, as they are read in the record by whoever may read that."""
+def pages_in_record(record: Record, findings: list[dict], actor: Actor) -> list[list[dict]]:
+    """Of each finding the pages it is about, as they are read in the record by whoever may read that."""
     if record.state == "destroyed" or not permissions.check(actor, "record.read", record):
-        return {}
-    objects = list(record.digital_objects.filter(role="original"))
+        return [[] for _ in findings]
+    objects = {
+        item.path: item for item in record.digital_objects.filter(role="original") if renditions.kind_of(item)
+    }
 
     def shown(item: DigitalObject, page: int) -> dict:
         image = reverse("reading:page", args=[record.pk, item.pk, page, renditions.THUMB])
         url = reverse("reading:read", args=[record.pk, item.pk])
         return {"number": page, "image": image, "url": f"{url}?page={page}"}
 
-    found = pictures.in_record(rows, objects)
-    return {at: [shown(item, page) for page in pages] for at, (item, pages) in found.items()}
+    return [
+        [shown(objects[row["file"]], page) for page in pictures.pages_of(row)]
+        if row["file"] in objects
+        else []
+        for row in findings
+    ]
 
 
 def submission_of(record_id: UUID) -> Submission | None:

@@ -6,6 +6,7 @@ Reads what was loaded with the row and the profile packs; asks the database only
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -116,16 +117,13 @@ REMEDIES = {
 SCAN = "GD-4-2"
 
 
-def finding_dict(row: FindingRow) -> dict[str, str]:
+def finding_dict(row: FindingRow) -> dict[str, Any]:
     """For parts/finding_list.html, with what to do where the sentence does not say it."""
     remedy = REMEDIES.get(row.check_id, "") if row.verdict == "manual" else ""
     if row.check_id == SCAN and row.verdict == "not-run" and settings.REQUIRE_SCAN:
         remedy = "请系统管理员配置或启动病毒扫描，然后点“重新检测”。"
-    told = {
-        "check": row.check_id, "property": row.property, "verdict": row.verdict, "file": row.file,
-        "field": row.field, "value": row.value, "rule": row.rule, "message": row.message, "remedy": remedy,
-    }  # fmt: skip
-    return told if remedy else advised(told)
+    told = row.as_dict()
+    return told | {"remedy": remedy} if remedy else advised(told)
 
 
 ADVICE = re.compile(r"(?P<said>.+。)(?P<advice>请[^。]+。)", re.DOTALL)

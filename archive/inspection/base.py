@@ -6,7 +6,7 @@ fenced child (`fence.py`), and lie here as `MeasuredFile`. Nothing yielded = pas
 Ids follow DA/T 70-2018 (GD-…); ours begin with X-.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -31,12 +31,24 @@ class Finding:
     value: str | None = None
     rule: str = ""
     message: str = ""
+    pages: tuple[int, ...] = ()  # of `file`, from 1: those that this is about
 
-    def as_dict(self) -> dict[str, str | None]:
-        return {
+    def as_dict(self) -> dict[str, Any]:
+        """`pages` only where there are some: the keys of the others stand in the contract."""
+        told = {
             "check": self.check, "property": self.property, "verdict": self.verdict, "file": self.file,
             "field": self.field, "value": self.value, "rule": self.rule, "message": self.message,
         }  # fmt: skip
+        return told | ({"pages": list(self.pages)} if self.pages else {})
+
+
+NAMED = 10
+
+
+def pages_in_words(pages: Sequence[int]) -> str:
+    """第 2、5 页; of very many the first ones and how many there are."""
+    more = f" 等 {len(pages)}" if len(pages) > NAMED else ""
+    return f"第 {'、'.join(map(str, pages[:NAMED]))}{more} 页"
 
 
 @dataclass(kw_only=True)

@@ -1,6 +1,7 @@
 """From what a probe reported to findings: one table per room says what each kind of fault means. Pure.
 
-`judge(check, package, table)` yields one finding per file and kind; repeated details are counted, not listed.
+`judge(check, package, table)` yields one finding per file and kind, with the pages it was found on; repeated details are
+counted, not listed.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 from archive import privacy
 
-from .base import Check, Finding, MeasuredFile, Package
+from .base import Check, Finding, MeasuredFile, Package, pages_in_words
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,24 @@ def judge(
     passes it over."""
     for path, file in package.files.items():
         for label, probe in opened(path, file):
-            for kind, details in by_kind(probe).items():
+            for kind, found in by_kind(probe).items():
                 if kind not in table:
                     continue
                 meaning = table[kind]
-                count = f"（共 {len(details)} 处）" if len(details) > 1 else ""
                 outer = label == path
                 if not outer and inside is None:
                     continue
+                pages = tuple(dict.fromkeys(fault["page"] for fault in found if "page" in fault))
+                where = f"（{pages_in_words(pages)}）" if pages else ""
+                where = where or (f"（共 {len(found)} 处）" if len(found) > 1 else "")
+                details = [fault["detail"] for fault in found if fault["detail"]]
                 yield check.finding(
                     meaning.verdict if outer or meaning.verdict == "warning" else inside,
-                    f"{label}：{meaning.sentence}{count}。{meaning.remedy}",
+                    f"{label}：{meaning.sentence}{where}。{meaning.remedy}",
                     file=path,
                     value=shown("；".join(details[:3])),
                     rule=meaning.rule or check.name,
+                    pages=pages if outer else (),  # those of a file inside are not of `file`
                 )
 
 
@@ -52,10 +57,10 @@ def opened(path: str, file: MeasuredFile) -> Iterator[tuple[str, dict]]:
         yield f"{path} 内的“{shown(inner['name'])}”", inner["probe"]
 
 
-def by_kind(probe: dict) -> dict[str, list[str]]:
-    kinds: dict[str, list[str]] = {}
+def by_kind(probe: dict) -> dict[str, list[dict]]:
+    kinds: dict[str, list[dict]] = {}
     for fault in probe.get("faults", ()):
-        kinds.setdefault(fault["kind"], []).append(fault["detail"])
+        kinds.setdefault(fault["kind"], []).append(fault)
     return kinds
 
 

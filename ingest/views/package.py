@@ -139,10 +139,11 @@ def _shown(
     """The findings as this actor may read them, with the pages they name where he may see those."""
     found = reading.seen_by(actor, [wording.finding_dict(row) for row in rows])
     if submission.record_id:
-        pages = reading.pages_in_record(submission.record, rows, actor)
+        drawn = reading.pages_in_record(submission.record, found, actor)
     else:
         pages = _pages(submission, rows) if may_look else {}
-    return [told | {"pages": pages.get(row.position, [])} for row, told in zip(rows, found, strict=True)]
+        drawn = [pages.get(row.position, []) for row in rows]
+    return [told | {"pictures": pages} for told, pages in zip(found, drawn, strict=True)]
 
 
 def _pages(submission: Submission, rows: list[FindingRow]) -> dict[int, list[dict[str, Any]]]:

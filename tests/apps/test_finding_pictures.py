@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from archive.models import Access
-from ingest import pictures, pipeline, settling, staging
+from ingest import outcomes, pictures, pipeline, reports, settling, staging
 from ingest.models import FindingRow
 from tests import factories
 from tests.handing import WRONG, archivist, at
@@ -80,24 +80,29 @@ def test_a_page_that_cannot_be_drawn_says_why_in_its_place(scanned):
     row, path = scanned
     FindingRow.objects.create(
         submission=row, position=901, check_id="GD-3-4", property="usability", verdict="failed", file=path,
-        value="第 9 页", message=f"{path}：有页面打不开。请由业务系统重新导出后再提交。",
+        pages=[9], message=f"{path}：有页面打不开（第 9 页）。请由业务系统重新导出后再提交。",
     )  # fmt: skip
     response = archivist().get(a_picture(row, "GD-3-4", 9))
     assert response.status_code == 422 and "只有 3 页" in text(response)
 
 
 @pytest.mark.parametrize(
-    ("message", "value", "expected"),
+    ("pages", "verdict", "expected"),
     [
-        ("data/a.pdf：第 3 页的分辨率约 90 dpi，低于 200 dpi。", "90", (3,)),
-        ("data/a.pdf：第 2、5 页是空白的。", "2、5", (2, 5)),
-        ("data/a.pdf：第 1、2、3、4、5 等 40 页是空白的。", "", (1, 2, 3, 4)),
-        ("data/a.pdf：有页面打不开。", "第 2 页；第 4 页", (2, 4)),
-        ("data/a.pdf：申报 3 页，实测 4 页。", "3", ()),
-        ("data/a.pdf 内的“b.pdf”：有页面打不开。", "第 2 页", ()),
-        ("data/a.pdf：第 0 页。", "", ()),
+        ([3], "warning", [3]),
+        ([1, 2, 3, 4, 5], "warning", [1, 2, 3, 4]),
+        ([3], "passed", []),
+        ([0, -1, "2", True, None, 10**300], "failed", []),
     ],
 )
-def test_the_pages_of_a_finding_are_read_from_its_sentence(message, value, expected):
-    row = FindingRow(verdict="warning", file="data/a.pdf", message=message, value=value)
-    assert pictures.pages_of(row) == expected
+def test_of_the_pages_of_a_finding_the_first_are_shown_and_none_that_cannot_be(pages, verdict, expected):
+    assert pictures.pages_of({"verdict": verdict, "pages": pages}) == expected
+
+
+def test_the_pages_of_a_finding_stand_in_row_report_and_outcome_alike(scanned, actor):
+    row, path = scanned
+    pages = {"X-BLANK": [2], "X-TWICE": [3, 1]}
+    told = [*reports.read(row.report, actor)["findings"], *outcomes.outcome(row, "a.zip")["findings"]]
+    for check, expected in pages.items():
+        assert row.findings.get(check_id=check).pages == expected
+        assert [finding["pages"] for finding in told if finding["check"] == check] == [expected] * 2

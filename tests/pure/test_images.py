@@ -58,6 +58,14 @@ def test_a_whole_picture_of_any_sort_has_no_fault(name, make, fence, tmp_path):
     assert found == set() and report["pages"] == 1 and report["kind"] == "image"
 
 
+def test_the_sheet_of_a_tiff_that_cannot_be_decoded_is_named(fence, tmp_path):
+    whole = {"save_all": True, "append_images": [picture("L"), picture("L")], "compression": "jpeg"}
+    data = saved(picture("L"), "TIFF", **whole)
+    third = data.rindex(b"\xff\xd8\xff")
+    found, report = faults(data[:third] + bytes(64) + data[third + 64 :], "a.tif", fence, tmp_path)
+    assert found == {"unreadable"} and [fault["page"] for fault in report["faults"]] == [3]
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.gif", "a.webp", "a.tif", "a.jpg", "a.jp2", "a.bmp"])
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_a_picture_that_was_cut_off_does_not_open(name, share, fence, tmp_path):

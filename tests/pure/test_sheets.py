@@ -105,6 +105,12 @@ def test_each_hint_is_one_sentence_for_a_file(check, sheets_, said):
     package = Package(root=None, submission={}, files={"data/a.pdf": file})
     rows = list(CHECKS[check].function(CHECKS[check], package))
     assert len(rows) == bool(said) and all(row.verdict == "warning" and said in row.message for row in rows)
+    named = (
+        [sheets_["coarsest"][:1]]
+        if check == "X-RESOLUTION" and said
+        else [*sheets_.get("twice", ()), sheets_.get("blank", [])]
+    )
+    assert {page for row in rows for page in row.pages} == {page for pages in named for page in pages}
 
 
 @pytest.mark.parametrize(("content", "damaged"), [(b"q Q", False), (b"q 0 0 9 9 re f Q", True)])

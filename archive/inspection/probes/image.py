@@ -59,19 +59,22 @@ def _load(report: Report, image) -> None:
     if frames > MOST_FRAMES:
         report.say("too-many-pages", frames)
         return
-    sheets.of_image(report, _frames(image, frames))
+    sheets.of_image(report, _frames(report, image, frames))
     # Layers of a Photoshop file and frames of an animation are one page.
     report.pages = frames if image.format == "TIFF" else 1
     if image.format in ("MPO", "PSD"):
         _further(report, image)
 
 
-def _frames(image, count: int):
+def _frames(report: Report, image, count: int):
     for number in range(count):
+        if image.format == "TIFF":
+            report.page = number + 1
         if number:
             image.seek(number)
         image.load()
         yield image
+    report.page = None
 
 
 def _further(report: Report, image) -> None:

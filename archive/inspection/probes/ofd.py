@@ -106,7 +106,9 @@ def _document(package: _Package, extract_to: str | None, roots) -> None:
         _actions(report, document)
         for page in _all(document, "Page"):
             report.pages += 1
+            report.page = report.pages
             _page(package, package.resolve(start, page.get("BaseLoc")))
+        report.page = None
         for template in _all(document, "TemplatePage"):
             package.xml(package.resolve(start, template.get("BaseLoc")))
         for listing in _all(document, "Attachments"):

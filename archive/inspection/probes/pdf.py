@@ -17,6 +17,7 @@ MOST_PAGES = 20_000
 EOF_SEARCHED = 4096
 TABLE_READ = 8 << 20
 SECTION, ENTRY = re.compile(rb"(\d{1,10})\s{1,10}(\d{1,10})"), re.compile(rb"\d{10} \d{5} [nf]")
+OBJECT = re.compile(r"\b(?:object|stream) (\d{1,10}) \d")
 PDFA_ID = "{http://www.aiim.org/pdfa/ns/id/}"
 XMP = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True)
 
@@ -95,10 +96,32 @@ def _structure(report: Report, document: pikepdf.Pdf, path: str, extract_to: str
         report.say("nested-too-deep", text)
         warnings.remove(text)
     if warnings and not _harmless(warnings, path):
+        owners = _owners(document)
         for text in dict.fromkeys(warnings):
+            numbers = (int(number) for number in OBJECT.findall(text))
+            report.page = next((owners[number] for number in numbers if number in owners), None)
             report.say("damaged", text)
+        report.page = None
     elif warnings:
         report.details["displaced"] = len(warnings)
+
+
+def _owners(document: pikepdf.Pdf) -> dict[int, int]:
+    """Number of an object → the first page that it is a part of: as page, as content or as picture."""
+    owners: dict[int, int] = {}
+    for number, page in enumerate(document.pages, 1):
+        if number > sheets.MOST_PAGES:
+            break
+        try:
+            content = page.obj.get("/Contents")
+            parts = [page.obj, content, *page.images.values()]
+            parts += content if isinstance(content, pikepdf.Array) else []
+        except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+            continue  # said elsewhere
+        for part in parts:
+            if isinstance(part, pikepdf.Object) and part.is_indirect:
+                owners.setdefault(part.objgen[0], number)
+    return owners
 
 
 def _harmless(warnings: list[str], path: str) -> bool:
@@ -187,8 +210,10 @@ def _read_pages(report: Report, path: str) -> None:
         if report.pages is not None and count != report.pages:
             report.say("pages-differ", f"qpdf {report.pages} 页，PDFium {count} 页")
         for number in range(min(count, MOST_PAGES)):
+            report.page = number + 1
             _read_page(report, document, number)
     finally:
+        report.page = None
         document.close()
 
 
@@ -198,7 +223,7 @@ def _read_page(report: Report, document, number: int) -> None:
     try:
         page = document[number]
     except pypdfium2.PdfiumError:
-        report.say("page-unreadable", f"第 {number + 1} 页")
+        report.say("page-unreadable")
         return
     try:
         if len(report.text) < TEXT_LIMIT:
@@ -206,7 +231,7 @@ def _read_page(report: Report, document, number: int) -> None:
             report.add_text(words.get_text_range().replace("\r\n", "\n") + "\n\f")
             words.close()
     except pypdfium2.PdfiumError:
-        report.say("page-text", f"第 {number + 1} 页")
+        report.say("page-text")
     finally:
         page.close()
 

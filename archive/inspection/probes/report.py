@@ -32,9 +32,11 @@ class Report:
     attachments: list[dict] = field(default_factory=list)
     details: dict = field(default_factory=dict)
     faults: list[dict] = field(default_factory=list)
+    page: int | None = None  # the one being read, from 1: whatever is said meanwhile is about it
 
     def say(self, kind: str, detail: object = "") -> None:
         fault = {"kind": kind, "detail": " ".join(str(detail).split())[:200]}
+        fault |= {"page": self.page} if self.page else {}
         if fault not in self.faults and sum(f["kind"] == kind for f in self.faults) < MOST_FAULTS:
             self.faults.append(fault)
 
@@ -44,4 +46,6 @@ class Report:
     def as_dict(self) -> dict:
         self.text = self.text if self.text.strip() else ""
         self.uncovered = self.uncovered[:MOST_FAULTS]
-        return dict(vars(self))  # not a deep copy: what a library left in it may not be copied
+        told = dict(vars(self))  # not a deep copy: what a library left in it may not be copied
+        del told["page"]
+        return told

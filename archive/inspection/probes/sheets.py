@@ -55,6 +55,7 @@ def of_pdf(report: Report, document: pikepdf.Pdf) -> None:
     for number, page in enumerate(document.pages, 1):
         if number > MOST_PAGES:
             break
+        report.page = number
         try:
             content, pictures = _content(page), list(page.images.values())
             raw = [picture.read_raw_bytes() for picture in pictures]
@@ -72,8 +73,9 @@ def of_pdf(report: Report, document: pikepdf.Pdf) -> None:
         _scanned(sheets, number, page, pictures[0])
         if len(pictures) == 1 and decoded < MOST_DECODED:
             decoded += 1
-            if (picture := _small(report, number, pictures[0], raw[0])) is not None and of_one_tone(picture):
+            if (picture := _small(report, pictures[0], raw[0])) is not None and of_one_tone(picture):
                 sheets.blank.append(number)
+    report.page = None
     sheets.tell(report)
 
 
@@ -108,7 +110,7 @@ def _scanned(sheets: Sheets, number: int, page: pikepdf.Page, picture: pikepdf.S
     sheets.modes[mode] = sheets.modes.get(mode, 0) + 1
 
 
-def _small(report: Report, number: int, picture: pikepdf.Stream, raw: bytes):
+def _small(report: Report, picture: pikepdf.Stream, raw: bytes):
     """The picture in grey at about an eighth of its size; None where that would cost too much."""
     from PIL import Image
 
@@ -132,7 +134,7 @@ def _small(report: Report, number: int, picture: pikepdf.Stream, raw: bytes):
     except Image.DecompressionBombError:
         return None
     except Exception as fault:  # a file of its own inside the PDF, which Pillow knows well
-        report.say("stream-damaged", f"第 {number} 页的图像：{type(fault).__name__}")
+        report.say("stream-damaged", f"图像：{type(fault).__name__}")
         return None
 
 
