@@ -95,8 +95,13 @@ def ready(record: Record, items: Iterable[DigitalObject]) -> dict[UUID, bytes]:
 
 
 def data_key(item: DigitalObject) -> bytes:
-    """The key of one encrypted object. Where the table has none, the key store is asked. Raises KeyFailed."""
-    for row in ObjectKey.objects.filter(object=item.pk):
+    """The key of one encrypted object: of the row that was selected along (`data_key`), else asked for. Where the table
+    has none, the key store is asked. Raises KeyFailed."""
+    if DigitalObject.data_key.is_cached(item):
+        row = getattr(item, "data_key", None)
+    else:
+        row = ObjectKey.objects.filter(object=item.pk).first()
+    if row:
         return unwrapped(row)
     record = item.record
     for entry in read(record.fonds.code, record.pk):

@@ -181,7 +181,7 @@ def page_image(request: HttpRequest, record: UUID, item: UUID, page: int, width:
     """One page as JPEG with the reader's mark. What cannot be drawn is answered by a picture that says why."""
     actor = actor_of(request)
     where = records.get_for(actor, record, "record.read")
-    opened = where.digital_objects.filter(pk=item, role="original").prefetch_related("copies").first()
+    opened = where.digital_objects.filter(pk=item, role="original").select_related("data_key").first()
     if opened is None or width not in renditions.WIDTHS or not 1 <= page <= renditions.MOST_PAGES:
         raise NotFound(what="这一页")
     if width != renditions.THUMB:
@@ -224,7 +224,7 @@ def original(request: HttpRequest, record: UUID, item: UUID) -> HttpResponse:
     (the declaration, the report) is evidence, holds numbers in clear, and is read on pages that mask them."""
     actor = actor_of(request)
     where = records.get_for(actor, record, "record.download")
-    opened = where.digital_objects.filter(pk=item, role="original").prefetch_related("copies").first()
+    opened = where.digital_objects.filter(pk=item, role="original").select_related("data_key").first()
     if opened is None:
         raise NotFound(what="这份文件")
     stream = contents.open_object(opened)

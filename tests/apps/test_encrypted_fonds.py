@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -340,6 +342,22 @@ def test_an_encrypted_record_is_found_viewed_checked_and_destroyed(fonds, two_st
     )
     stub = text(reader("archivist").get(reverse("record", args=[record.pk])))
     assert "数据密钥" in stub and f"{timezone.localdate() + timedelta(30)}" in stub
+
+
+def test_an_encrypted_file_is_read_with_no_more_queries_than_a_clear_one(fonds, stores, actor):
+    sealed = filed.a_record(stores, contents=(form(1),))
+    holdings.set_encryption(fonds.code, False, actor=SYSTEM)
+    clear = filed.a_record(stores, contents=(form(2),))
+    archivist = reader("archivist")
+
+    def queries_of(record):
+        address = reverse("reading:original", args=[record.pk, item_of(record).pk])
+        with CaptureQueriesContext(connection) as captured:
+            assert b"".join(archivist.get(address).streaming_content).startswith(b"%PDF")
+        return len(captured)
+
+    queries_of(clear)  # what is asked once
+    assert queries_of(sealed) == queries_of(clear)
 
 
 def everywhere_of(stores, copy) -> bytes:
