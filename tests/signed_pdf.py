@@ -154,14 +154,36 @@ def with_empty_field(data: bytes) -> bytes:
     return appended(data, change=lambda writer: append_signature_field(writer, SigFieldSpec("Empty")))
 
 
-def resigned(data: bytes, value: Callable[[bytes], bytes], *, before: int = 0, after: int = 0) -> bytes:
-    """A signed PDF with another signature in its place. `before` and `after`: so many bytes ahead of the signature, and
-    at the end of the file, are left out of what is signed, and the list of ranges says so."""
-    _, ahead, behind, rest = map(int, re.search(rb"/ByteRange \[([^\]]*)\]", data)[1].split())
-    width = len(b"%d %d" % (ahead, rest))
-    data = data.replace(b"/ByteRange [0 %d %d %d]" % (ahead, behind, rest),
-                        b"/ByteRange [0 %d %d %d]" % (ahead - before, behind, rest - after))  # fmt: skip
-    assert len(b"%d %d" % (ahead - before, rest - after)) == width, "the file may not change its length"
-    held = value(data[: ahead - before] + data[behind : behind + rest - after]).hex().encode()
-    assert len(held) <= behind - ahead - 2
-    return data[: ahead + 1] + held.ljust(behind - ahead - 2, b"0") + data[behind - 1 :]
+def resigned(
+    data: bytes,
+    value: Callable[[bytes], bytes],
+    *,
+    before: int = 0,
+    after: int = 0,
+    shifted: int = 0,
+    which: int = 0,
+    written: Callable[[bytes, int], bytes] | None = None,
+) -> bytes:
+    """A signed PDF with another signature in the place of the one that `which` counts. `before` and `after`: so many
+    bytes ahead of the signature, and at the end of the file, are left out of what is signed, and the list of ranges says
+    so; `shifted`: the second range begins so much earlier. `written`: how the value stands in the room that it has."""
+    old = [*re.finditer(rb"/ByteRange \[([^\]]*)\]", data)][which]
+    _, ahead, behind, rest = map(int, old[1].split())
+    ranges = (0, ahead - before, behind - shifted, rest - after)
+    new = b"/ByteRange [%d %d %d %d]" % ranges
+    assert len(new) == len(old[0]), "the file may not change its length"
+    data = data[: old.start()] + new + data[old.end() :]
+    held = value(data[: ranges[1]] + data[ranges[2] : ranges[2] + ranges[3]])
+    gap = (written or in_digits)(held, behind - ahead)
+    assert len(gap) == behind - ahead
+    return data[:ahead] + gap + data[behind:]
+
+
+def in_digits(held: bytes, room: int) -> bytes:
+    return b"<" + held.hex().encode().ljust(room - 2, b"0") + b">"
+
+
+def in_brackets(held: bytes, room: int) -> bytes:
+    """Half as long, so that something else finds room behind it that nobody signed."""
+    held = re.sub(rb"([\\()\r])", rb"\\\1", held.ljust(room // 2 - 1, b"\0")).replace(b"\\\r", b"\\r")
+    return (b"(" + held + b")").ljust(room)

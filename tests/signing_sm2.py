@@ -157,6 +157,8 @@ def signed_data(
     content: bytes,
     *people: Person,
     attributes: bool = False,
+    detached: bool = False,
+    kind: str = SIGNED_DATA,
     inner: bytes | None = None,
     certificates: tuple[Person, ...] | None = None,
     over: bytes | None = None,
@@ -164,12 +166,13 @@ def signed_data(
     digest: bytes | None = None,
     extra: bytes = b"",
 ) -> bytes:
-    """SignedData over the digest of `content`. `inner`: what is put inside instead of that digest; `over`: what is
-    signed instead; `digest`: what the attributes claim instead; `extra`: an attribute more."""
+    """SignedData over the digest of `content`. `detached`: over `content` itself, with nothing inside; `kind`: the object
+    id of it all; `inner`: what is put inside instead of that digest; `over`: what is signed instead; `digest`: what the
+    attributes claim instead; `extra`: an attribute more."""
     held = sm2.sm3(content)
     infos = []
     for who in people:
-        attribute_set, message = b"", held if over is None else over
+        attribute_set, message = b"", (content if detached else held) if over is None else over
         if attributes:
             listed = (
                 seq(oid("1.2.840.113549.1.9.3"), set_of(oid(DATA)))
@@ -186,10 +189,11 @@ def signed_data(
             )
         )  # fmt: skip
     placed = held if inner is None else inner
-    content_info = seq(oid(DATA)) if attributes else seq(oid(DATA), tlv(0xA0, octets(placed)))
+    nothing_inside = detached or attributes
+    content_info = seq(oid(DATA)) if nothing_inside else seq(oid(DATA), tlv(0xA0, octets(placed)))
     sent = b"".join(who.der for who in (people if certificates is None else certificates))
     body = seq(number(1), set_of(seq(oid(SM3_OID))), content_info, tlv(0xA0, sent), set_of(*infos))
-    return seq(oid(SIGNED_DATA), tlv(0xA0, body))
+    return seq(oid(kind), tlv(0xA0, body))
 
 
 def issuer_of(who: Person) -> bytes:

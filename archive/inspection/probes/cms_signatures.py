@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 
 from asn1crypto import cms, tsp, x509
 
-from . import der, gb35275, sm2, trust_roots
+from . import der, gb35275, national, sm2, trust_roots
 from .report import signature
 
 MOST_CONTENT, MOST_VALUE = 64 << 20, 4 << 20
-OF_THE_STATE = bytes.fromhex("2a811ccf5501")
-"""How the object ids of the national algorithms (1.2.156.10197.1…) begin."""
+OF_THE_STATE = bytes.fromhex("2a811ccf55")
+"""How the object ids of the national algorithms and syntaxes (1.2.156.10197…) begin."""
 
 
 def verify_detached(content: str, value: str, trusted: list[str] | None = None) -> dict:
@@ -27,7 +27,7 @@ def verify_detached(content: str, value: str, trusted: list[str] | None = None) 
     fact = signature(form="CMS 签名", where="")
     try:
         exact, data = _read(content, MOST_CONTENT), _read(value, MOST_VALUE)
-        signers = [_by_sm2(held, roots) for held in gb35275.verify(data, exact, sm2.sm3(exact))]
+        signers = [national.signed(held, roots) for held in gb35275.verify(data, exact, sm2.sm3(exact))]
     except gb35275.Broken as fault:
         signers = [{"integrity": "broken", "why": str(fault)}]
     except gb35275.NotOurs as fault:
@@ -48,16 +48,6 @@ def _read(path: str, most: int) -> bytes:
     if len(data) > most:
         raise _TooLarge(f"文件大于 {most >> 20} MB，没有读取")
     return data
-
-
-def _by_sm2(held: gb35275.Signed, roots) -> dict:
-    state, why = sm2.trust(held.certificate, held.pool, roots, held.claimed_at or datetime.now(UTC))
-    at = held.claimed_at
-    return {
-        "integrity": "intact", "trust": state, "trust_why": why, "signer": held.certificate.name,
-        "issuer": held.certificate.issuer_name, "serial": f"{held.certificate.serial:x}",
-        "time": at.isoformat() if at else "", "time_kind": "claimed" if at else "none",
-    }  # fmt: skip
 
 
 def _detached(exact: bytes, data: bytes, roots) -> list[dict]:

@@ -95,6 +95,15 @@ def only(data: bytes) -> Node:
     return elements(data)[0]
 
 
+def padded(data: bytes) -> bytes:
+    """The one element at the start, where nothing but zeros follows: so it lies in the room that a PDF keeps for it.
+    Raises ValueError."""
+    end = _extent(data, 0)[2]
+    if data[end:].strip(b"\0"):
+        raise ValueError("something behind the element")
+    return data[:end]
+
+
 def check(data: bytes) -> None:
     """Raises ValueError for what would keep a parser busy for minutes: object ids of a megabyte, whose numbers cost
     the square of their length, wherever they stand. What is no DER is left to the parser."""

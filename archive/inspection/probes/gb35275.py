@@ -35,9 +35,9 @@ class Signed:
 
 
 def kind_of(data: bytes) -> str:
-    """The object id that `data` begins with; "" where there is none."""
+    """The object id that `data` begins with; "" where there is none. Zeros may follow, as in a PDF."""
     try:
-        kind, *_ = der.only(data).children()
+        kind, *_ = der.only(der.padded(data)).children()
         return kind.dotted() if kind.tag == der.OID else ""
     except ValueError:
         return ""
@@ -93,8 +93,7 @@ def _signer(
         raise Broken("签名数据里没有签名人的证书")
     if not certificate.key:
         raise NotOurs("签名人的密钥不是 SM2")
-    accepted = {form for content in contents for form in (content, base64.b64encode(content))}
-    if inner is not None and inner not in accepted:
+    if inner is not None and not any(_is(inner, content) for content in contents):
         raise Broken("签名所对的内容不是这份文件")
     if attributes is None:
         messages, at = ([inner] if inner is not None else list(contents)), None
@@ -107,6 +106,11 @@ def _signer(
     if not any(sm2.verify(certificate.key, message, value) for message in messages):
         raise Broken("签名值与内容不符")
     return Signed(certificate, [c for c in certificates if c is not certificate], at)
+
+
+def _is(inner: bytes, content: bytes) -> bool:
+    """Whether `inner` is `content`; some writers put it in as Base64."""
+    return inner == content or (len(inner) > len(content) and inner == base64.b64encode(content))
 
 
 def _attributes(attributes: der.Node) -> tuple[bytes, datetime | None]:

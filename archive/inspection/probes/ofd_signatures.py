@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
-from . import der, gb35275, seals, sm2
+from . import der, national, seals, sm2
 from .gb35275 import Broken, NotOurs
 from .report import signature
 
@@ -150,48 +150,20 @@ class Signatures:
         stated = children(info, "SignatureDateTime")
         written = _moment(_text(stated[0])) if len(stated) == 1 else None
         shown = _one(info, "Seal") if children(info, "Seal") else None
-        if gb35275.kind_of(data) in gb35275.SIGNED_DATA:
-            held, *_ = gb35275.verify(data, sm2.sm3(exact), exact)
-            if shown is not None:
-                raise NotOurs("文件显示一枚印章，而签名值不是电子签章，不能证明这枚印章")
-            return _known(held.certificate, held.pool, held.claimed_at or written, self.roots), set()
         if _is_bare(data):
             raise NotOurs("只有签名值，没有证书，不知道是谁签的，也不能核对")
-        sealed = seals.verify(data)
-        if sealed.digest != sm2.sm3(exact):
-            raise Broken("签章所对的内容不是这份文件")
+        fact, seal = national.over(data, exact, self.roots, written)
+        if not seal:
+            if shown is not None:
+                raise NotOurs("文件显示一枚印章，而签名值不是电子签章，不能证明这枚印章")
+            return fact, set()
         own = set()
         if shown is not None and children(shown, "BaseLoc"):
             file = self.package.resolve(path, _text(_one(shown, "BaseLoc")))
-            if self._content(file, "签章所用的印章文件不在，或是空的") != sealed.seal:
+            if self._content(file, "签章所用的印章文件不在，或是空的") != seal:
                 raise Broken("文件里的印章与签章所用的不是同一枚")
             own.add(file)
-        return self._sealed(sealed, written), own
-
-    def _sealed(self, sealed: seals.Sealed, written: datetime | None) -> dict:
-        at = sealed.at or written
-        fact = _known(sealed.certificate, [], at, self.roots)
-        at = at or datetime.now(UTC)
-        maker, why = sm2.trust(sealed.maker, [], self.roots, at)
-        if fact["trust"] == "trusted" and maker != "trusted":
-            fact |= {"trust": maker, "trust_why": f"制章者：{why}"}
-        if expired := sealed.expired(at):
-            fact |= {"trust": "expired", "trust_why": expired}
-        return fact | {"seal": sealed.name, "form": "OFD 签章"}
-
-
-def _known(certificate: sm2.Certificate, pool, at: datetime | None, roots) -> dict:
-    state, why = sm2.trust(certificate, pool, roots, at or datetime.now(UTC))
-    return {
-        "integrity": "intact",
-        "signer": certificate.name,
-        "issuer": certificate.issuer_name,
-        "serial": f"{certificate.serial:x}",
-        "trust": state,
-        "trust_why": why,
-        "time": at.isoformat() if at else "",
-        "time_kind": "claimed" if at else "none",
-    }
+        return fact | {"form": "OFD 签章"}, own
 
 
 def _is_bare(data: bytes) -> bool:

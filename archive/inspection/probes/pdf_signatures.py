@@ -1,12 +1,25 @@
-"""Signatures, seals and time stamps inside a PDF (ISO 32000, PAdES), by pyHanko. Runs inside the fenced child.
+"""Signatures, seals and time stamps inside a PDF (ISO 32000, PAdES, GM/T 0112). Runs inside the fenced child.
 
-Offline, as all of it: see `cms_signatures.py`. SM2 lies outside pyHanko: such a signature is said not to be verified.
+By pyHanko, or where the signature is by SM2, by our own; how far it reaches and what came after it says pyHanko of both.
+Which of the two it is says the signature itself, not the name that the PDF gives its kind: writers differ there. Whether
+the picture on the page is that of the seal is not judged. Offline, as all of it: see `cms_signatures.py`.
 """
 
+from contextlib import suppress
+from datetime import datetime
 from itertools import islice
 
-from . import der, sm2
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.misc import PdfReadError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import enumerate_sig_fields
+from pyhanko.sign.validation import async_validate_pdf_signature, async_validate_pdf_timestamp
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature, extract_contents
+from pyhanko.sign.validation.status import ModificationInfo, SignatureCoverageLevel
+
+from . import der, gb35275, national, seals, sm2
 from .cms_signatures import (
+    OF_THE_STATE,
     any_usage,
     at_proven_time,
     best_time,
@@ -17,11 +30,13 @@ from .cms_signatures import (
     stamped_at,
     unverifiable,
 )
+from .gb35275 import Broken, NotOurs
 from .report import Report, signature
 
 CHANGED = "签名之后文件又追加了内容，所作的改动不在签名允许之列"
 PARTIAL = "签名所列的字节范围有空缺或不从文件开头算起，空缺里的内容可以任意改动"
 MOST_SIGNATURES = 50
+MOST_CONTENT = 256 << 20
 LATER = {
     "NONE": "只改了文件结构",
     "LTA_UPDATES": "只加了时间戳或验证资料",
@@ -31,9 +46,6 @@ LATER = {
 
 def verify_all(report: Report, path: str, roots: tuple[sm2.Certificate, ...]) -> None:
     """A fact for each signature and each document time stamp of the PDF at `path`."""
-    from pyhanko.pdf_utils.reader import PdfFileReader
-    from pyhanko.sign.fields import enumerate_sig_fields
-
     quiet()
     with open(path, "rb") as file:
         try:
@@ -53,31 +65,84 @@ def verify_all(report: Report, path: str, roots: tuple[sm2.Certificate, ...]) ->
         report.signed.append(signature(form="PDF 签名", where="", why="有签名不在文件的签名域里，不能验证"))
 
 
-def _field(reader, name: str, field, roots) -> dict:
-    from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
-
+def _field(reader: PdfFileReader, name: str, field, roots) -> dict:
+    contents = b""
     try:
-        der.check(_contents(field))
+        contents = extract_contents(field["/V"])
+        der.check(contents)
+        if OF_THE_STATE in contents:
+            try:
+                return _by_sm2(_Placed(reader, field, name), roots)
+            except NotOurs as fault:
+                if gb35275.kind_of(contents) != gb35275.SIGNED_DATA[1]:
+                    return {"why": str(fault)}
         return _embedded(EmbeddedPdfSignature(reader, field, name), roots)
-    except Exception as fault:
-        return {"why": unverifiable(fault, _contents(field))}
-
-
-def _contents(field) -> bytes:
-    try:
-        return bytes(field["/V"]["/Contents"])
-    except Exception:
-        return b""
+    except Broken as fault:
+        return {"integrity": "broken", "why": str(fault)}
+    except Exception as fault:  # another's parser on another's bytes
+        return {"why": unverifiable(fault, contents)}
 
 
 def _is_stamp(value) -> bool:
     return isinstance(value, dict) and value.get("/Type") == "/DocTimeStamp"
 
 
-def _embedded(embedded, roots) -> dict:
-    from pyhanko.sign.validation import async_validate_pdf_signature, async_validate_pdf_timestamp
-    from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+class _Placed(EmbeddedPdfSignature):
+    """The place of a signature that pyHanko cannot read: what its coverage and the changes after it are judged by."""
 
+    def __init__(self, reader: PdfFileReader, field, name: str) -> None:
+        place = field.raw_get("/V")
+        self.reader, self.sig_field, self.fq_name = reader, field, name
+        self.sig_object = place.get_object()
+        self.byte_range = self.sig_object["/ByteRange"]
+        self.pkcs7_content = extract_contents(self.sig_object)
+        self.signed_revision = reader.xrefs.get_last_change(place.reference)
+        self._docmdp = self._fieldmdp = self.diff_result = None
+        self._docmdp_queried = self._fieldmdp_queried = False
+
+    def compute_digest(self, hash_algo: str | None = None) -> bytes:
+        return b""  # ours is of the bytes themselves, see `exact`
+
+    def exact(self) -> bytes:
+        """What is signed. Raises Broken where the ranges are none of this file, NotOurs where they are too much."""
+        numbers = [int(number) for number in self.byte_range]
+        if len(numbers) % 2 or any(number < 0 for number in numbers):
+            raise Broken("签名所列的字节范围不成对，或有负数")
+        if sum(numbers[1::2]) > MOST_CONTENT:
+            raise NotOurs(f"签名所涉的内容大于 {MOST_CONTENT >> 20} MB，没有读取")
+        parts = []
+        for start, length in zip(numbers[::2], numbers[1::2], strict=True):
+            self.reader.stream.seek(start)
+            parts.append(self.reader.stream.read(length))
+            if len(parts[-1]) != length:
+                raise Broken("签名所列的字节范围超出文件")
+        return b"".join(parts)
+
+    def written(self) -> datetime | None:
+        """The time that the PDF itself states; without a zone it is the wall clock of the country."""
+        with suppress(KeyError, PdfReadError, ValueError):
+            at = generic.parse_pdf_date(self.sig_object["/M"], strict=False)
+            return at if at.tzinfo else at.replace(tzinfo=seals.BEIJING)
+        return None
+
+
+def _by_sm2(placed: _Placed, roots) -> dict:
+    """Raises Broken or NotOurs."""
+    try:
+        data = der.padded(placed.pkcs7_content)
+    except ValueError:
+        raise NotOurs("签名数据不是 DER 编码，或后面还有别的内容") from None
+    if _is_stamp(placed.sig_object):
+        raise NotOurs("时间戳由国密算法 SM2 签名")
+    if placed.sig_object.get("/SubFilter") == "/adbe.pkcs7.sha1":
+        raise NotOurs("摘要算法 SHA-1 已不安全，不能证明内容未改")
+    fact, seal = national.over(data, placed.exact(), roots, placed.written())
+    placed.compute_integrity_info()
+    form = {"form": "PDF 签章"} if seal else {}
+    return fact | form | _coverage(placed, ModificationInfo(**placed.summarise_integrity_info()))
+
+
+def _embedded(embedded: EmbeddedPdfSignature, roots) -> dict:
     if _is_stamp(embedded.sig_object):
         at = stamped_at(embedded.signed_data)
         status = finished(async_validate_pdf_timestamp(embedded, validation_context=context(roots, at)))
@@ -96,18 +161,25 @@ def _embedded(embedded, roots) -> dict:
 
         status, at, kind = at_proven_time(validated, *best_time(embedded.self_reported_timestamp))
     fact = described(status, roots, at, kind)
-    return fact | (_coverage(status) if fact["integrity"] == "intact" else {})
+    return fact | (_coverage(embedded, status) if fact["integrity"] == "intact" else {})
 
 
-def _coverage(status) -> dict:
+def _coverage(embedded: EmbeddedPdfSignature, status: ModificationInfo) -> dict:
     """How much of the file an intact signature protects, and what was done after it."""
-    from pyhanko.sign.validation.status import SignatureCoverageLevel
-
+    if status.coverage < SignatureCoverageLevel.ENTIRE_REVISION or not _leaves_out_itself_only(embedded):
+        return {"coverage": "partial", "coverage_why": PARTIAL}
     if status.coverage == SignatureCoverageLevel.ENTIRE_FILE:
         return {"coverage": "whole"}
-    if status.coverage != SignatureCoverageLevel.ENTIRE_REVISION:
-        return {"coverage": "partial", "coverage_why": PARTIAL}
     level = status.modification_level
     if not status.docmdp_ok or level is None or level.name not in LATER:
         return {"coverage": "changed", "coverage_why": CHANGED}
     return {"coverage": "revision", "coverage_why": LATER[level.name]}
+
+
+def _leaves_out_itself_only(embedded: EmbeddedPdfSignature) -> bool:
+    """Whether the gap between the two ranges is the signature in hexadecimal digits: pyHanko compares lengths only, and
+    what else lies in the gap anybody may change."""
+    _, ahead, behind, _ = embedded.byte_range
+    embedded.reader.stream.seek(ahead)
+    gap = embedded.reader.stream.read(max(0, behind - ahead))
+    return gap.lower() == b"<" + embedded.pkcs7_content.hex().encode() + b">"

@@ -39,8 +39,9 @@ def verify(key: bytes, message: bytes, value: bytes) -> bool:
     if numbers is None or not _on_curve(key):
         return False
     curve = b"".join(number.to_bytes(32, "big") for number in (A, B, GX, GY))
-    z = sm3((len(DEFAULT_ID) * 8).to_bytes(2, "big") + DEFAULT_ID + curve + key)
-    return _holds(key, sm3(z + message), *numbers)
+    digest = hashlib.new("sm3", sm3((len(DEFAULT_ID) * 8).to_bytes(2, "big") + DEFAULT_ID + curve + key))
+    digest.update(message)
+    return _holds(key, digest.digest(), *numbers)
 
 
 @lru_cache(maxsize=4096)
