@@ -8,7 +8,7 @@ Contract:
   event. What is done about it: `restoration`.
 - A copy that checks out again goes back to `stored`.
 - A store that cannot be reached, lets nothing be read, or is empty as a disk that is not mounted, is no damage:
-  StorageFailed.
+  StorageFailed. One that cannot be asked from the beginning is left alone, and said, when the others are checked.
 - The results of a run lie as one locked file in every store, `fixity/<run>.json.gz`, its digest in the ledger.
 """
 
@@ -32,7 +32,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from archive import audit, changes, permissions, standing, stores
-from archive.errors import ArchiveError, NotAllowed, NotConfigured, StorageFailed
+from archive.errors import ArchiveError, NotAllowed, StorageFailed
 from archive.locks import alone
 from archive.models import Copy, Damage, FixityRun, Fonds, Record
 from archive.permissions import Actor
@@ -116,7 +116,7 @@ def sweep(
     """Check everything, one record, one fonds, the `limit` longest unchecked copies, or the daily share.
 
     `report` hears each damaged copy with its fault, `progress` the number of copies checked. Raises NotAllowed, Busy,
-    NotConfigured (a copy's store is not configured), StorageFailed (a store cannot be asked at all).
+    StorageFailed (a store cannot be asked, or is not configured any more: what lies elsewhere was checked).
     """
     permissions.require(actor, "fixity.run", record)
     began = time.monotonic()
@@ -138,8 +138,11 @@ def sweep(
             raise Busy
         if not copies.exists():
             return Swept(0, 0, 0, time.monotonic() - began)
-        run = _run(extent, report)
-        standing.require_answers()
+        left = standing.unanswering(_names(copies))
+        elsewhere = copies.exclude(store__in=left)
+        if left and not elsewhere.exists():
+            raise next(iter(left.values()))
+        copies, run = elsewhere, _run(extent, report)
         with ThreadPoolExecutor(READERS) as readers:
             flying: tuple[list[Target], list[Future]] = ([], [])
             last: Target | None = None
@@ -157,12 +160,24 @@ def sweep(
                 if not batch:
                     break
                 flying = coming
-        _finish(run, copies, actor=actor)
+        _finish(run, copies, sorted(left), actor=actor)
+    for fault in left.values():
+        words = f"其余存储里的核验了 {run.checked} 个，受损 {run.damaged} 个。"
+        raise StorageFailed(
+            store=fault.fields["store"], kind=fault.kind, reason=f"{fault.fields['reason']}{words}"
+        )
     return Swept(run.checked, run.bytes, run.damaged, time.monotonic() - began)
 
 
 def daily_share(copies: QuerySet[Copy]) -> int:
     return max(200, math.ceil(copies.count() / ROUND_DAYS))
+
+
+def _names(copies: QuerySet[Copy]) -> list[str]:
+    """The stores that are configured, and those that copies lie in nevertheless."""
+    configured = list(stores.configured())
+    gone = copies.exclude(store__in=configured).order_by().values_list("store", flat=True).distinct()
+    return [*configured, *gone]
 
 
 def _run(extent: str, report: Callable[[Target, str], None]) -> FixityRun:
@@ -196,10 +211,6 @@ def _next_batch(copies: QuerySet[Copy], run: FixityRun, room: int, last: Target 
         size += batch[-1].bytes or 0
         if size > BATCH_BYTES:
             break
-    configured = stores.configured()
-    for target in batch:
-        if target.store not in configured:
-            raise NotConfigured(reason=f"副本所在的存储“{target.store}”不在当前配置（ARCHIVE_STORES）中。")
     return batch
 
 
@@ -327,14 +338,15 @@ def _book_one(run: FixityRun, outcome: Outcome, now: datetime, *, actor: Actor, 
     return bool(outcome.fault)
 
 
-def _finish(run: FixityRun, copies: QuerySet[Copy], *, actor: Actor) -> None:
-    """Lay the results into the stores, then close the run. Again after a crash in between: what lies there stays."""
+def _finish(run: FixityRun, copies: QuerySet[Copy], left: list[str], *, actor: Actor) -> None:
+    """Lay the results into the stores that answer, then close the run. Again after a crash in between: what lies there
+    stays. `left`: stores that could not be asked; what lies there was not checked."""
     key = f"fixity/{run.pk}.json.gz"
     with tempfile.TemporaryFile() as file:
-        _write_results(run, copies, file)
+        _write_results(run, copies, left, file)
         digest, size = hashlib.file_digest(_rewound(file), "sha256").hexdigest(), file.tell()
-        for store in stores.configured().values():
-            if not store.versions(key):
+        for name, store in stores.configured().items():
+            if name not in left and not store.versions(key):
                 store.put(
                     key,
                     _rewound(file),
@@ -347,11 +359,11 @@ def _finish(run: FixityRun, copies: QuerySet[Copy], *, actor: Actor) -> None:
     with transaction.atomic():
         run.save(update_fields=["finished_at"])
         data = {"checked": run.checked, "bytes": run.bytes, "damaged": run.damaged, "extent": run.extent}
-        data |= {"file": key, "sha256": digest}
+        data |= {"file": key, "sha256": digest} | ({"left": left} if left else {})
         audit.record(actor=actor, action="fixity.run", kind="site", subject="fixity", data=data)
 
 
-def _write_results(run: FixityRun, copies: QuerySet[Copy], file: BinaryIO) -> None:
+def _write_results(run: FixityRun, copies: QuerySet[Copy], left: list[str], file: BinaryIO) -> None:
     """A header, then one line per copy that was checked since the run began; taken from the rows, so that nothing
     is lost when the run was interrupted."""
     seen = copies.filter(checked_at__gte=run.started_at).exclude(written_at=F("checked_at")).order_by("id")
@@ -361,6 +373,7 @@ def _write_results(run: FixityRun, copies: QuerySet[Copy], file: BinaryIO) -> No
     ):
         header = {"format": FORMAT, "run": str(run.pk), "extent": run.extent, "columns": RESULT}
         header |= {"started_at": run.started_at.isoformat(), "checked": run.checked, "damaged": run.damaged}
+        header |= {"left": left} if left else {}
         lines.write(json.dumps(header, ensure_ascii=False) + "\n")
         told = ("id", "object_id", "object__record__reference_code", "store", "version", "stored_sha256",
                 "stored_bytes", "checked_at", "state", "fault")  # fmt: skip

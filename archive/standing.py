@@ -1,7 +1,7 @@
 """Whether a store as a whole can be believed, before anything is said of the copies in it.
 
-Each function raises StorageFailed, in words that a person can act on, for a store that cannot: it does not answer, it is
-empty as a disk that is not mounted, or it lets nothing be read. `names`: the stores in question.
+`unanswering` tells which do not answer. The others raise StorageFailed, in words that a person can act on, for a store
+that is empty as a disk that is not mounted, or lets nothing be read. `names`: the stores in question.
 """
 
 from collections.abc import Iterable
@@ -17,10 +17,16 @@ LOOKS = 20
 STOPPED = "核验已停止，没有把副本记为受损。"
 
 
-def require_answers() -> None:
-    """Each store answers, and has opened its connection before several threads use it."""
-    for store in stores.configured().values():
-        next(iter(store.iterate(OWN[0])), None)
+def unanswering(names: Iterable[str]) -> dict[str, StorageFailed]:
+    """Which of these cannot be asked, and why. Those that answer have opened their connection before several threads
+    use it."""
+    found = {}
+    for name in names:
+        try:
+            next(iter(stores.get(name).iterate(OWN[0])), None)
+        except StorageFailed as fault:
+            found[name] = fault
+    return found
 
 
 def require_inhabited(names: Iterable[str]) -> None:

@@ -12,17 +12,26 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 
 from archive import periods, storage
 from archive.errors import StorageFailed
-from archive.models import Fonds, LockModeChange, Record
+from archive.models import Copy, Fonds, LockModeChange, Record
 
 
 @cache
 def configured() -> dict[str, storage.Store]:
     """By name, in the order of the configuration; the first one is read from first."""
-    return storage.open_stores(storage.from_environment(os.environ, settings.ARCHIVE_DATA))
+    return storage.open_stores(storage.from_environment(os.environ, settings.ARCHIVE_DATA), _is_new)
+
+
+def _is_new(name: str) -> bool:
+    """Whether no copy was ever stored there; asked only of a local folder that is not there."""
+    try:
+        return not Copy.objects.filter(store=name, written_at__isnull=False).exists()
+    except DatabaseError:  # `setup` tries the stores out before there is any table
+        return True
 
 
 def names_for(fonds: Fonds) -> list[str]:
@@ -35,7 +44,7 @@ def get(name: str) -> storage.Store:
     """The store of that name. Raises StorageFailed when it is not in the configuration."""
     store = configured().get(name)
     if store is None:
-        raise StorageFailed(store=name, kind="missing", reason="这个存储不在当前配置中。")
+        raise StorageFailed(store=name, kind="missing", reason="这个存储不在当前配置（ARCHIVE_STORES）中，请写回。")
     return store
 
 

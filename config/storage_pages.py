@@ -7,6 +7,7 @@ said here: whoever keeps the machines reads no records.
 
 import shutil
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -164,7 +165,7 @@ def _space(config: StoreConfig, one: Standing) -> list[Line]:
     if config.bucket:
         return []
     try:
-        disk = shutil.disk_usage(config.path)
+        disk = shutil.disk_usage(Path(config.path, "objects") if one.objects else config.path)
     except OSError:
         return [("空间", ("unknown", "看不到", "danger"), "文件夹不在，或没有权限：可能没有挂载。")]
     words, state = f"共 {size(disk.total)}", ("free", f"剩 {size(disk.free)}", GOOD)

@@ -10,9 +10,11 @@ Without `ARCHIVE_STORES` there is one local store, `local`, in the folder `store
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from archive.errors import NotConfigured
 from archive.storage.base import Store
@@ -58,6 +60,8 @@ def from_environment(env: Mapping[str, str], data_dir: Path | str | None = None)
         configs = [StoreConfig(name=DEFAULT_NAME, path=str(data / "store"))]
     else:
         configs = [_one(env, name, data, alone=len(names) == 1) for name in names]
+    for number, config in enumerate(configs):
+        _apart(config, configs[:number])
     return [replace(config, horizon_days=int(years) * 365) for config in configs]
 
 
@@ -70,7 +74,27 @@ def key_store(env: Mapping[str, str], data_dir: Path | str | None = None) -> Sto
     ARCHIVE_DATA where nothing is said."""
     data = Path(env.get("ARCHIVE_DATA") or data_dir or "var")
     said = {"ARCHIVE_KEY_STORE_PATH": str(data / "key-store")} | {k: v for k, v in env.items() if v.strip()}
-    return _one(said, KEY_STORE, data, alone=False)
+    config = _one(said, KEY_STORE, data, alone=False)
+    _apart(config, from_environment(env, data_dir))
+    return config
+
+
+def _apart(config: StoreConfig, others: Iterable[StoreConfig]) -> None:
+    """Two names for one place would be one copy that counts as two. Raises NotConfigured."""
+    for other in others:
+        if config.bucket:
+            same = (config.bucket, _host(config)) == (other.bucket, _host(other))
+        else:
+            ours, theirs = (Path(one.path).resolve() for one in (config, other))
+            same = not other.bucket and (ours.is_relative_to(theirs) or theirs.is_relative_to(ours))
+        if same:
+            where = f"同一个桶“{config.bucket}”" if config.bucket else f"同一个文件夹 {config.path}"
+            reason = f"“{other.name}”和“{config.name}”指的是{where}：两份副本其实是一份。请各用各的。"
+            raise NotConfigured(reason=reason)
+
+
+def _host(config: StoreConfig) -> str:
+    return urlsplit(config.endpoint_url).netloc.lower()
 
 
 LANDING = "archive-direct"
@@ -82,11 +106,7 @@ def landing(env: Mapping[str, str]) -> tuple[StoreConfig, str] | None:
     if not env.get("ARCHIVE_DIRECT_S3_BUCKET", "").strip():
         return None
     config = _one(env, LANDING, Path(), alone=False)
-    kept = [*from_environment(env), key_store(env)]
-    if any((one.bucket, one.endpoint_url) == (config.bucket, config.endpoint_url) for one in kept):
-        raise NotConfigured(
-            reason=f"ARCHIVE_DIRECT_S3_BUCKET 不能是存档案的桶“{config.bucket}”，请另建一个不带锁的桶。"
-        )
+    _apart(config, [*from_environment(env), key_store(env)])
     return config, env.get("ARCHIVE_DIRECT_PUBLIC_URL", "").strip()
 
 
@@ -134,17 +154,19 @@ def _one(env: Mapping[str, str], name: str, data: Path, *, alone: bool) -> Store
     )
 
 
-def open_stores(configs: Iterable[StoreConfig] | Mapping[str, StoreConfig]) -> dict[str, Store]:
-    """The stores by name, in the order given. Opening an S3 store asks nothing of the server yet."""
-    chosen = configs.values() if isinstance(configs, Mapping) else configs
-    return {config.name: _open(config) for config in chosen}
+def open_stores(
+    configs: Iterable[StoreConfig], is_new: Callable[[str], bool] = lambda name: True
+) -> dict[str, Store]:
+    """The stores by name, in the order given. Opening asks nothing of a server and fails for no folder. `is_new`: whether
+    nothing was ever stored in the store of that name (see `LocalStore`)."""
+    return {config.name: _open(config, is_new) for config in configs}
 
 
-def _open(config: StoreConfig) -> Store:
+def _open(config: StoreConfig, is_new: Callable[[str], bool]) -> Store:
     if config.bucket:
         from archive.storage.s3 import S3Store  # boto3 costs 30 MB and a third of a second: only where used
 
         return S3Store(config)
     from archive.storage.local import LocalStore
 
-    return LocalStore(config)
+    return LocalStore(config, is_new=partial(is_new, config.name))

@@ -20,7 +20,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -37,17 +37,22 @@ _VERSION = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 
 
 class LocalStore(LocalAttempts):
-    """See `base.Store`. `clock` lets a test live after a lock has ended."""
+    """See `base.Store`. Opening never fails: what is wrong with one folder keeps nobody from the other stores. `is_new`:
+    whether nothing was ever stored here; else a folder without `objects` is a disk that is not mounted, which neither
+    proves absence nor takes anything. `clock` lets a test live after a lock has ended."""
 
-    def __init__(self, config, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.name, self.config, self.clock = config.name, config, clock
+    def __init__(
+        self,
+        config,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        is_new: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.name, self.config, self.clock, self.is_new = config.name, config, clock, is_new
         self.root = Path(config.path).absolute()
         self.objects, self.incoming = self.root / "objects", self.root / "incoming"
         self._objects = f"{self.objects}/"
-        with self._translated():
-            for folder in (self.objects, self.incoming):
-                folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        self.sweep()
+        with suppress(StorageFailed):
+            self.sweep()
 
     # Writing
 
@@ -69,6 +74,7 @@ class LocalStore(LocalAttempts):
         version = f"{time.time_ns():016x}-{secrets.token_hex(4)}"
         content, description = self._paths(key, version)
         reader = base.CheckedReader(self.name, stream, size, sha256)
+        self._begin()
         with self._translated(), files.draft(self.incoming / version) as draft:
             while block := reader.read(CHUNK):
                 draft.write(block)
@@ -182,11 +188,25 @@ class LocalStore(LocalAttempts):
 
     # Inside
 
+    def _begin(self) -> None:
+        """The folders, before something is written for the first time."""
+        if not (self.objects.is_dir() and self.incoming.is_dir()):
+            self._require_mounted()
+            with self._translated():
+                for folder in (self.objects, self.incoming):
+                    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+
+    def _require_mounted(self) -> None:
+        if not self.objects.is_dir() and not self.is_new():
+            reason = f"文件夹 {self.objects} 不在：可能没有挂载。挂载之后会自动再试；确实换了空盘的，先建好这个文件夹。"
+            raise failed(self.name, "unreachable", reason)
+
     def sweep(self) -> int:
         """Remove what killed writers left behind; those of living ones are locked and stay. Count of drafts."""
         swept = 0
         with self._translated():
-            for path in sorted(self.incoming.iterdir(), reverse=True):  # `x.json` before `x`: see below
+            drafts = list(self.incoming.iterdir()) if self.incoming.is_dir() else []
+            for path in sorted(drafts, reverse=True):  # `x.json` before `x`: see below
                 with files.abandoned(path) as ours:
                     if ours and path.suffix == ".json":
                         self._drop_unborn(path)
@@ -313,6 +333,7 @@ class LocalStore(LocalAttempts):
             try:
                 return sorted(os.listdir(folder))
             except (FileNotFoundError, NotADirectoryError):  # never there, or just cleared away by a removal
+                self._require_mounted()
                 return []
 
     def _size(self, content: Path) -> int:
@@ -333,6 +354,8 @@ class LocalStore(LocalAttempts):
         if not isinstance(error, OSError):
             return None
         kind, reason = files.explain(error)
+        if kind == "missing":
+            self._require_mounted()
         return failed(self.name, kind, missing if kind == "missing" else reason)
 
 

@@ -8,14 +8,13 @@ import io
 import os
 import secrets
 from datetime import UTC, datetime
-from pathlib import Path
 
 from archive.storage import files
 from archive.storage.base import ProbeResult, failed
 
 
 class LocalAttempts:
-    """Wants `root`, `incoming`, `config`, `name` and the verbs of the store. See `probe.Attempts`."""
+    """Wants `root`, `incoming`, `config`, `name`, `_begin` and the verbs of the store. See `probe.Attempts`."""
 
     def attempt_shorten(self, key: str, version: str, until: datetime) -> None:
         self.extend_lock(key, version, until)
@@ -34,6 +33,7 @@ class LocalAttempts:
 
     def clock_there(self) -> datetime:
         """That of the file system: of a file server, where the folder lies on one."""
+        self._begin()
         with self._translated(), files.draft(self.incoming / f"clock-{secrets.token_hex(4)}") as draft:
             draft.write(b".")
             return datetime.fromtimestamp(os.stat(draft.path).st_mtime, UTC)
@@ -78,7 +78,9 @@ class LocalAttempts:
 
     def _abilities(self) -> files.Abilities:
         with self._translated():
-            return files.abilities(Path(self.incoming))
+            return files.abilities(
+                next(folder for folder in (self.incoming, *self.incoming.parents) if folder.is_dir())
+            )
 
     def _words(self, found: files.Abilities) -> str:
         if found.immutable == "unsupported":

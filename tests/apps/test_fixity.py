@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from archive import contents, fixity, records
-from archive.errors import NotAllowed, NotConfigured, StorageFailed
+from archive.errors import NotAllowed, StorageFailed
 from archive.fixity import sweep
 from archive.locks import alone
 from archive.models import Change, Copy, Damage, Event, FixityRun, Record
@@ -199,8 +199,8 @@ def test_a_sweep_killed_while_it_lays_down_its_results_lays_them_down_once(two_s
         assert len(store.versions(f"fixity/{run.pk}.json.gz")) == 1
 
 
-def results_of(stores, run):
-    store = stores["local"]
+def results_of(stores, run, name="local"):
+    store = stores[name]
     (version,) = store.versions(f"fixity/{run.pk}.json.gz")
     assert store.head(version.key, version.version).lock_until > datetime.now(UTC) + timedelta(days=3000)
     with store.open(version.key, version.version) as stream:
@@ -247,20 +247,36 @@ def test_a_copy_that_the_disk_cannot_give_is_unreadable(stores, record, actor, m
     assert (damage_row.copy_id, damage_row.fault) == (bad.pk, "unreadable") and "磁盘" in damage_row.detail
 
 
-def test_a_disk_that_is_not_mounted_is_no_damage(stores, record, actor, tmp_path):
+@pytest.mark.parametrize("left", ["", "objects/seals"])
+def test_a_disk_that_is_not_mounted_is_no_damage(stores, record, actor, tmp_path, left):
     root = stores["local"].root
     root.rename(tmp_path / "unplugged")
-    (root / "objects" / "seals").mkdir(parents=True)
-    (root / "incoming").mkdir()
+    (root / left).mkdir(parents=True)
     with pytest.raises(StorageFailed, match="没有挂载"):
         sweep(actor=actor, everything=True)
     assert not Damage.objects.exists()
 
 
-def test_a_store_that_is_no_longer_configured_is_named(stores, record, actor):
-    Copy.objects.update(store="elsewhere")
-    with pytest.raises(NotConfigured, match="elsewhere"):
+@pytest.mark.parametrize("why", ["does not answer", "is no longer configured"])
+def test_a_store_that_cannot_be_asked_is_named_and_keeps_no_other_one_from_being_checked(
+    two_stores, actor, monkeypatch, why
+):
+    record = filed.a_record(two_stores)
+    damage(two_stores, copies(record, "second")[0], "changed")
+    if why == "does not answer":
+        two_stores["local"].root.rename(two_stores["local"].root.with_name("unplugged"))
+    else:
+        Copy.objects.filter(store="local").update(store="elsewhere")
+    name = "local" if why == "does not answer" else "elsewhere"
+    before = Copy.objects.filter(store=name).order_by("pk").values("state", "checked_at")
+    known = list(before)
+    with pytest.raises(StorageFailed, match=f"{name}.*其余.*核验了 3 个，受损 1 个"):
         sweep(actor=actor, everything=True)
+    assert Damage.objects.get().copy.store == "second" and list(before.all()) == known
+    run = FixityRun.objects.get()
+    assert run.finished_at and (run.checked, run.damaged) == (3, 1)
+    assert Event.objects.get(action="fixity.run").data["left"] == [name]
+    assert results_of(two_stores, run, "second")[0]["left"] == [name]
 
 
 @pytest.mark.parametrize("state", ["removed", "disposing"])

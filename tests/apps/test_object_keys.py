@@ -63,8 +63,7 @@ def test_a_clear_object_has_no_key_and_no_key_store_is_asked(stores, actor, key_
 
 def test_without_its_key_store_nothing_encrypted_is_written_and_the_rest_is(stores, actor, key_store):
     record = a_secret_record(stores, actor, keep=False)
-    key_store.objects.rmdir()
-    key_store.objects.write_text("not a folder")
+    key_store.root.write_text("not a folder")
     assert not keeping.keep(record.id, lambda item: pytest.fail("read"), actor=actor)
     copy = Copy.objects.get(object=first(record))
     assert copy.state == "failed" and copy.fault

@@ -8,9 +8,9 @@ import os
 import stat
 import subprocess
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -43,6 +43,21 @@ def put(store, key, content=b"content", lock_until=None):
     )
 
 
+@contextmanager
+def mounted(folder):
+    """A file system of one megabyte."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this machine does not let us mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=False)
+
+
 def test_a_sweep_leaves_a_living_writer_alone(config, store):
     class Paused(io.BytesIO):
         def read(self, amount=-1):
@@ -66,6 +81,7 @@ def test_a_sweep_leaves_a_living_writer_alone(config, store):
 
 
 def test_a_sweep_takes_what_a_dead_writer_left(config, store):
+    store.incoming.mkdir(parents=True)
     (store.incoming / "dead").write_bytes(b"half")
     (store.incoming / "dead.json").write_text('{"key": "D0')
     assert LocalStore(config).sweep() == 0
@@ -210,32 +226,65 @@ def test_two_extensions_at_once_end_with_the_later_one(store):
     assert store.head("raced", held.version).lock_until == dates[-1]
 
 
-def test_a_folder_that_cannot_be_written_is_said_in_plain_words(tmp_path):
+def test_a_folder_that_cannot_be_written_opens_and_is_said_in_plain_words(tmp_path):
     (tmp_path / "file").write_text("")
+    store = LocalStore(StoreConfig(name="local", path=str(tmp_path / "file")))
     with pytest.raises(StorageFailed) as failure:
-        LocalStore(StoreConfig(name="local", path=str(tmp_path / "file")))
+        put(store, "form")
     assert failure.value.kind == "failed" and "操作系统" in str(failure.value)
+    (connection,) = [result for result in store.probe() if result.state == "failed"]
+    assert connection.name == "connection"
 
 
-def test_a_full_disk_is_said_and_leaves_nothing():
-    if not Path("/dev/shm").is_dir() or os.geteuid() != 0:
-        pytest.skip("needs root, to mount a small file system")
-    folder = Path("/dev/shm") / f"full-{os.getpid()}"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        folder.rmdir()
-        pytest.skip("this machine does not let us mount")
-    try:
+def test_a_disk_that_is_not_mounted_proves_nothing_absent_and_takes_nothing(config, store, tmp_path):
+    held = put(store, "form")
+    store.root.rename(tmp_path / "unplugged")
+    store.root.mkdir()
+    again = LocalStore(config, is_new=lambda: False)
+    for asked in (
+        lambda: again.versions("form"),
+        lambda: list(again.iterate()),
+        lambda: again.head("form", held.version),
+        lambda: again.open("form", held.version),
+        lambda: put(again, "other"),
+    ):
+        with pytest.raises(StorageFailed, match="没有挂载") as failure:
+            asked()
+        assert failure.value.kind == "unreachable"
+    assert list(store.root.iterdir()) == []
+    store.root.rmdir()
+    (tmp_path / "unplugged").rename(store.root)
+    assert again.head("form", held.version) == held
+    assert put(again, "other").bytes == 7
+
+
+def test_from_a_disk_mounted_read_only_everything_is_read_and_nothing_written(tmp_path):
+    with mounted(tmp_path / "disk") as folder:
+        config = StoreConfig(name="local", path=str(folder / "store"))
+        held = put(LocalStore(config), "form")
+        (LocalStore(config).incoming / "dead").write_bytes(b"half")
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        store = LocalStore(config)
+        assert store.open("form", held.version).read() == b"content" and store.versions("form")
+        for asked in (
+            lambda: put(store, "other"),
+            lambda: store.set_legal_hold("form", held.version, True),
+            lambda: store.remove("form", held.version),
+            store.sweep,
+        ):
+            with pytest.raises(StorageFailed, match="只读") as failure:
+                asked()
+            assert failure.value.kind == "denied"
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
+    with mounted(tmp_path / "disk") as folder:
         store = LocalStore(StoreConfig(name="local", path=str(folder / "store")))
         with pytest.raises(StorageFailed) as failure:
             put(store, "big", bytes(3_000_000))
         assert failure.value.kind == "full"
         assert files_of(store) == [] and files_of(store, "incoming") == []
         assert put(store, "small").bytes == 7
-    finally:
-        subprocess.run(["umount", str(folder)], check=False)
-        folder.rmdir()
 
 
 def test_the_immutable_flag_keeps_even_root_from_deleting(tmp_path):

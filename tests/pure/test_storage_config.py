@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from archive.errors import NotConfigured
-from archive.storage import from_environment, open_stores
+from archive.storage import from_environment, key_store, open_stores
 from archive.storage.config import landing
 
 KEYS = {
@@ -70,8 +70,30 @@ def test_large_packages_land_in_a_bucket_of_their_own_or_nowhere():
     direct = prefixed("ARCHIVE_DIRECT", KEYS | {"S3_BUCKET": "landing"})
     config, public = landing(env | direct | {"ARCHIVE_DIRECT_PUBLIC_URL": "https://s3.example"})
     assert (config.bucket, config.endpoint_url, public) == ("landing", "http://s3", "https://s3.example")
-    with pytest.raises(NotConfigured, match="不能是存档案的桶"):
+    with pytest.raises(NotConfigured, match="同一个桶“box”"):
         landing(env | prefixed("ARCHIVE_DIRECT"))
+
+
+@pytest.mark.parametrize(
+    "env, where",
+    [
+        ({"A_PATH": "/srv/one", "B_PATH": "/srv/../srv/one/"}, "同一个文件夹"),
+        ({"A_PATH": "/srv/one", "B_PATH": "/srv/one/inside"}, "同一个文件夹"),
+        ({"A_PATH": "/srv/one/inside", "B_PATH": "/srv/one"}, "同一个文件夹"),
+        (prefixed("A") | prefixed("B", KEYS | {"S3_ENDPOINT_URL": "http://S3/"}), "同一个桶"),
+    ],
+)
+def test_two_names_for_one_place_are_refused_because_they_are_one_copy(env, where):
+    with pytest.raises(NotConfigured, match=f"“a”和“b”.*{where}"):
+        from_environment({"ARCHIVE_STORES": "a b"} | env)
+
+
+def test_buckets_of_two_servers_may_have_one_name_and_a_key_store_stands_apart_from_what_it_opens():
+    env = {"ARCHIVE_STORES": "a b", **prefixed("A"), **prefixed("B", KEYS | {"S3_ENDPOINT_URL": "http://s4"})}
+    assert len(from_environment(env)) == 2
+    assert key_store(env, "/d").path == "/d/key-store"
+    with pytest.raises(NotConfigured, match="同一个桶"):
+        key_store(env | prefixed("ARCHIVE_KEY_STORE"))
 
 
 def test_the_probe_learns_the_lock_horizon_of_the_site():
@@ -111,4 +133,4 @@ def test_stores_are_opened_by_name_in_the_order_given(tmp_path):
         ("b", "b", "local"),
         ("a", "a", "s3"),
     ]
-    assert (Path(tmp_path) / "b" / "objects").is_dir()
+    assert not (Path(tmp_path) / "b").exists(), "opening touches nothing"
