@@ -21,30 +21,44 @@ from archive.permissions import Actor
 from retention import persons, registers, signing, states
 from retention.editions import end, expect, locked, move, rows_of, save, say
 from retention.models import AppraisalItem, Hold, Person, Register, RegisterRow, Signature
-from retention.permissions import require
+from retention.permissions import require, require_signer
 from retention.separation import keep_apart, kept_apart
 
 APPROVED = ("refiling", "approved", "supervised")
 
 
 def approve(
-    register_id: UUID, *, left_out: Mapping[int, str] | None = None, confirmed: bool, actor: Actor
+    register_id: UUID,
+    *,
+    left_out: Mapping[int, str] | None = None,
+    confirmed: bool,
+    actor: Actor,
+    seen: int | None = None,
 ) -> Register:
     """Approve on screen. `left_out`: rows (by their key) that are not approved, each with its reason; `confirmed`:
-    he has just proven again who he is."""
-    return _on_screen(register_id, _decision(left_out=left_out), confirmed, actor)
+    he has just proven again who he is; `seen`: the edition that he was shown."""
+    return _on_screen(register_id, _decision(left_out=left_out), confirmed, actor, seen)
 
 
-def refuse(register_id: UUID, reason: str, *, confirmed: bool, actor: Actor) -> Register:
+def refuse(
+    register_id: UUID, reason: str, *, confirmed: bool, actor: Actor, seen: int | None = None
+) -> Register:
     """Refuse the whole register on screen: every row is kept."""
-    return _on_screen(register_id, _decision(refused=reason), confirmed, actor)
+    return _on_screen(register_id, _decision(refused=reason), confirmed, actor, seen)
 
 
-def leave_out(register_id: UUID, left_out: Mapping[int, str], *, confirmed: bool, actor: Actor) -> Register:
+def leave_out(
+    register_id: UUID,
+    left_out: Mapping[int, str],
+    *,
+    confirmed: bool,
+    actor: Actor,
+    seen: int | None = None,
+) -> Register:
     """Take rows back after the approval, before the execution. A new edition, filed again; the approval stands."""
     register = Register.objects.select_related("fonds").get(pk=register_id)
     require(actor, "register.approve", register.fonds)
-    expect(register, "抽出条目", *APPROVED)
+    expect(register, "抽出条目", *APPROVED, seen=seen)
     if not left_out:
         raise WrongInput(field="条目", reason="没有选择要抽出的条目。")
     decision = _decision(left_out=left_out)
@@ -70,6 +84,7 @@ def enter_on_paper(
     """What the head decided on a signed sheet. Takes effect when another user has confirmed it."""
     register = Register.objects.select_related("fonds").get(pk=register_id)
     decision = _decision(left_out=left_out, refused=refused)
+    _one_at_a_time(register)
     _check(register, person, decision)
     edition = register.editions.get(number=register.edition)
     if not edition.filed_on <= signed_on <= timezone.localdate():
@@ -137,10 +152,14 @@ def _decision(*, left_out: Mapping[int, str] | None = None, refused: str = "") -
     return {"left_out": reasons, "refused": refused.strip()}
 
 
-def _on_screen(register_id: UUID, decision: dict, confirmed: bool, actor: Actor) -> Register:
+def _on_screen(
+    register_id: UUID, decision: dict, confirmed: bool, actor: Actor, seen: int | None
+) -> Register:
     register = Register.objects.select_related("fonds").get(pk=register_id)
     require(actor, "register.approve", register.fonds)
+    expect(register, "批准", "filed", seen=seen)
     person = persons.of(actor)
+    _one_at_a_time(register)
     _check(register, person, decision)
 
     def sign(held: Register) -> Signature:
@@ -169,8 +188,18 @@ def _meaning(register: Register, decision: Mapping) -> str:
     return f"批准{register}第 {register.edition} 版" + (f"，抽出 {count} 件" if count else "")
 
 
+def _one_at_a_time(register: Register) -> None:
+    if register.pending:
+        raise WrongState(
+            what=str(register),
+            state="已录入一份纸质批准，待另一人核对",
+            verb="再作决定，请先核对或撤回那一份",
+        )
+
+
 def _check(register: Register, person: Person, decision: Mapping) -> None:
     expect(register, "批准", "filed")
+    require_signer(person, "register.approve", register.fonds)
     keep_apart(register, "approved_by", person)
     rows = rows_of(register, register.edition).filter(state="listed")
     if decision["refused"]:

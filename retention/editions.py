@@ -53,6 +53,12 @@ def faults(register: Register) -> list[str]:
     return found
 
 
+def require_intact(register: Register) -> None:
+    """Raises Tampered unless the register is what was frozen: no row more, none less, none other."""
+    if found := faults(register):
+        raise Tampered(what=str(register), found="、".join(found))
+
+
 def compare(register: Register, rows: QuerySet[RegisterRow]) -> Iterator[tuple[RegisterRow, list[str]]]:
     """Each row with what differs between it and its record today, in words."""
     made_on = timezone.localdate(register.made_at)
@@ -101,6 +107,10 @@ class Changed(ArchiveError):
     code, status, sentence = "changed", 409, "{what}刚被别人改动，不能{verb}。请刷新后再试。"
 
 
+class Tampered(ArchiveError):
+    code, status, sentence = "tampered", 409, "{what}{found}，不再销毁任何一件。请对照全宗卷中的清册查明。"
+
+
 def locked(register: Register, verb: str) -> Register:
     """The register under its lock. Raises Changed when it is not what the caller has read."""
     held = Register.objects.select_for_update(of=("self",)).select_related("fonds").get(pk=register.pk)
@@ -127,7 +137,10 @@ def save(register: Register) -> None:
     register.save()
 
 
-def expect(register: Register, verb: str, *wanted: str) -> None:
+def expect(register: Register, verb: str, *wanted: str, seen: int | None = None) -> None:
+    """Raises WrongState, or Changed when there is a newer edition than the one that the person has `seen`."""
+    if seen not in (None, register.edition):
+        raise Changed(what=str(register), verb=verb)
     if register.state not in wanted:
         raise WrongState(what=str(register), state=states.REGISTER_STATES[register.state], verb=verb)
 

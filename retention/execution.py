@@ -1,6 +1,6 @@
 """销毁执行: a job in chunks. It may be stopped and gone on with, and killed at any point.
 
-Contract, row by row:
+Nothing is begun on a register that is not what was frozen, printed and signed. Then, row by row:
 - what the stores hold is looked at first; a lock that still runs makes the row 锁定未到期, and nothing is touched;
 - one transaction locks the record, reads holds and everything else again, and marks record and row: the point of no
   return. The plan (exact keys and versions) is committed with it;
@@ -21,7 +21,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from archive import destruction
-from archive.errors import StorageFailed, WrongInput, WrongState
+from archive.errors import ArchiveError, WrongInput, WrongState
 from archive.locks import alone
 from archive.models import Copy
 from archive.permissions import Actor
@@ -37,12 +37,12 @@ CHUNK = 8
 Stop = Callable[[], bool]
 
 
-def start(register_id: UUID, *, manner: str, place: str, actor: Actor) -> Register:
-    """开始执行. From here the worker goes on by itself. Raises WrongState while the waiting time runs, or a hold has
-    caught a row that has not left yet."""
+def start(register_id: UUID, *, manner: str, place: str, actor: Actor, seen: int | None = None) -> Register:
+    """开始执行. From here the worker goes on by itself. `seen`: the edition that the executor was shown. Raises
+    WrongState while the waiting time runs, or a hold has caught a row that has not left yet."""
     register = Register.objects.select_related("fonds").get(pk=register_id)
     require(actor, "register.execute", register.fonds)
-    editions.expect(register, "开始执行", "supervised")
+    editions.expect(register, "开始执行", "supervised", seen=seen)
     if not manner.strip() or not place.strip():
         raise WrongInput(field="销毁方式和地点", reason="请写明。")
     now = timezone.now()
@@ -115,13 +115,16 @@ def work(*, actor: Actor, stop: Stop = lambda: False) -> int:
 
 def run(register_id: UUID, *, actor: Actor, stop: Stop = lambda: False) -> int:
     """Go on with one register until nothing can be done now. Returns how many rows became final."""
-    try:
-        stubs.write(register_id, actor=actor)
-    except StorageFailed as fault:  # nothing more is begun; what is marked has its stub, and goes on
-        log.warning("register %s: %s", register_id, fault)
-        rows = RegisterRow.objects.filter(register=register_id, state__in=["listed", "locked"])
-        later = timezone.now() + disposal.AGAIN
-        rows.exclude(locked_until__gt=later).update(locked_until=later, fault=str(fault)[:300])
+    register = Register.objects.select_related("fonds").get(pk=register_id)
+    if _next(register, set()):
+        try:
+            editions.require_intact(register)
+            stubs.write(register_id, actor=actor)
+        except ArchiveError as fault:  # nothing more is begun; what is marked has its stub, and goes on
+            log.warning("register %s: %s", register_id, fault)
+            rows = RegisterRow.objects.filter(register=register_id, state__in=["listed", "locked"])
+            later = timezone.now() + disposal.AGAIN
+            rows.exclude(locked_until__gt=later).update(locked_until=later, fault=str(fault)[:300])
     with ThreadPoolExecutor(disposal.WORKERS, thread_name_prefix="disposal") as pool:
         turn = _Turn(register_id, pool, actor)
         while not stop() and turn.step():

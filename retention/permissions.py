@@ -8,6 +8,7 @@ from archive import permissions
 from archive.errors import NotAllowed
 from archive.models import Fonds
 from archive.permissions import Actor, action
+from retention.models import Person
 
 TABLE = {
     "appraisal.close": action("作出鉴定结论", "manager"),
@@ -73,6 +74,16 @@ def require(actor: Actor, code: str, fonds: Fonds) -> None:
     if not actor.system and fonds.code not in actor.fonds(code):
         name = permissions.actions()[code].name
         raise NotAllowed(reason=f"您“{name}”的授权不包括全宗 {fonds.code}。请联系安全保密员授权。")
+
+
+def require_signer(person: Person, code: str, fonds: Fonds) -> None:
+    """Raises NotAllowed when this person, whose account has not got the role for it, may not sign that, on paper no
+    more than on the screen. Of whoever has no account nobody knows better than the sheet."""
+    if person.user_id and not may(Actor.of(person.user), code, fonds):
+        name = permissions.actions()[code].name
+        raise NotAllowed(
+            reason=f"{person.name}在全宗 {fonds.code} 没有“{name}”的授权，签署不作数。请核对签署人，或请安全保密员授权。"
+        )
 
 
 def within(rows: QuerySet, actor: Actor, code: str, path: str = "fonds__code") -> QuerySet:

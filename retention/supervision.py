@@ -2,7 +2,6 @@
 differs; only when nothing does may they sign. Both signatures are for the current edition: a new one begins anew.
 """
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +17,7 @@ from archive.models import Copy
 from archive.permissions import Actor
 from retention import disposal, editions, persons, signing
 from retention.models import Person, Register, Signature, Supervision
-from retention.permissions import require
+from retention.permissions import require, require_signer
 from retention.separation import keep_apart, kept_apart
 
 
@@ -93,10 +92,11 @@ def _head(copy) -> tuple[int, str, str]:
     return position, code, "" if same else f"存储“{store}”中的副本与登记的摘要或长度不同"
 
 
-def sign(register_id: UUID, *, confirmed: bool, ticked: Sequence[str] = (), actor: Actor) -> Register:
-    """Compare, and sign on screen as one of the two. `ticked`: paper items he has ticked off himself."""
+def sign(register_id: UUID, *, confirmed: bool, actor: Actor, seen: int | None = None) -> Register:
+    """Compare, and sign on screen as one of the two. `seen`: the edition that he was shown."""
     register = Register.objects.select_related("fonds").get(pk=register_id)
     require(actor, "register.supervise", register.fonds)
+    editions.expect(register, "监销核对", "approved", seen=seen)
     person = persons.of(actor)
     comparison = _checked(register, person)
 
@@ -110,7 +110,7 @@ def sign(register_id: UUID, *, confirmed: bool, ticked: Sequence[str] = (), acto
             actor=actor,
         )
 
-    return _write(register, person, comparison, ticked, signed, actor)
+    return _write(register, person, comparison, signed, actor)
 
 
 def enter_on_paper(
@@ -132,9 +132,7 @@ def enter_on_paper(
     )
 
 
-def confirm_on_paper(
-    register_id: UUID, signature: Signature, *, ticked: Sequence[str] = (), actor: Actor
-) -> Register:
+def confirm_on_paper(register_id: UUID, signature: Signature, *, actor: Actor) -> Register:
     """Confirm it against the scan; the system compares again, and the sheet must be of the same edition."""
     register = Register.objects.select_related("fonds").get(pk=register_id)
     comparison = _checked(register, signature.person)
@@ -144,7 +142,6 @@ def confirm_on_paper(
         register,
         signature.person,
         comparison,
-        ticked,
         lambda: signing.confirm_paper(signature, actor=actor),
         actor,
     )
@@ -158,6 +155,7 @@ def _checked(register: Register, person: Person) -> Comparison:
     editions.expect(register, "监销核对", "approved")
     if register.supervisor_one_id == person.pk or register.supervisor_two_id == person.pk:
         raise NotAllowed(reason="您已签署这一版，另一名监销人须是另一人。")
+    require_signer(person, "register.supervise", register.fonds)
     keep_apart(register, _slot(register), person)
     rows = editions.rows_of(register, register.edition).filter(state="listed")
     if not settings.SUPERVISORS_MAY_APPRAISE:
@@ -188,9 +186,7 @@ def _slot(register: Register) -> str:
     return "supervisor_two" if register.supervisor_one_id else "supervisor_one"
 
 
-def _write(
-    register: Register, person: Person, comparison: Comparison, ticked, signed, actor: Actor
-) -> Register:
+def _write(register: Register, person: Person, comparison: Comparison, signed, actor: Actor) -> Register:
     with kept_apart(), transaction.atomic():
         held = editions.locked(register, "监销核对")
         Supervision.objects.create(
@@ -200,7 +196,6 @@ def _write(
             compared_at=timezone.now(),
             compared=comparison.compared,
             digest=comparison.digest,
-            ticked=list(ticked),
             signature=signed(),
         )
         setattr(held, _slot(held), person)

@@ -71,6 +71,12 @@ def answer(request: HttpRequest, url: str):
     return redirect(url)
 
 
+def edition_seen(request: HttpRequest) -> int | None:
+    """The edition of the register that the page showed: another tab may have been left open for long."""
+    text = request.POST.get("edition", "")
+    return int(text) if text.isdecimal() and len(text) < 6 else None
+
+
 def ids_of(request: HttpRequest, name: str = "pk") -> list[UUID]:
     try:
         return list(dict.fromkeys(UUID(text) for text in request.POST.getlist(name)))

@@ -16,7 +16,7 @@ from archive.permissions import Actor
 from retention import approval, gates, positions, wording
 from retention.editions import rows_of
 from retention.models import Register
-from retention.views.answering import answer, at_form, confirm, once, readable, sent_before
+from retention.views.answering import answer, at_form, confirm, edition_seen, once, readable, sent_before
 from retention.views.forms import DecidedOnPaper
 from retention.views.registers import crumbs
 
@@ -87,13 +87,19 @@ def _decided(request: HttpRequest, register: Register, actor: Actor) -> str:
         reason = request.POST.get("reason", "")
         if not reason.strip():
             raise WrongInput(field="理由", reason="请写明不批准的理由。")
-        approval.refuse(register.pk, reason, confirmed=confirm(request), actor=actor)
+        approval.refuse(
+            register.pk, reason, confirmed=confirm(request), actor=actor, seen=edition_seen(request)
+        )
         return f"{register}没有批准，全部条目继续保存。"
     left = _left_out(request, register)
     if register.state in AFTER:
-        approval.leave_out(register.pk, left, confirmed=confirm(request), actor=actor)
+        approval.leave_out(
+            register.pk, left, confirmed=confirm(request), actor=actor, seen=edition_seen(request)
+        )
         return f"已抽出 {len(left)} 件；新版备案之后，批准对其余条目继续有效。"
-    approval.approve(register.pk, left_out=left, confirmed=confirm(request), actor=actor)
+    approval.approve(
+        register.pk, left_out=left, confirmed=confirm(request), actor=actor, seen=edition_seen(request)
+    )
     if left:
         return f"已部分批准，抽出 {len(left)} 件；新版备案之后等两名监销人核对。"
     return f"已批准{register}，等两名监销人核对。"

@@ -16,7 +16,7 @@ from archive.permissions import Actor
 from retention import execution, gates, wording
 from retention.models import Register
 from retention.permissions import may
-from retention.views.answering import at_form, confirm, told
+from retention.views.answering import at_form, confirm, edition_seen, told
 from retention.views.forms import Start
 from retention.views.registers import crumbs
 
@@ -39,7 +39,7 @@ def execute(request: HttpRequest, pk: UUID) -> HttpResponse:
         if form.is_valid():
             with at_form(form, 销毁方式和地点="place"):
                 confirm(request)
-                execution.start(pk, actor=actor, **form.cleaned_data)
+                execution.start(pk, actor=actor, seen=edition_seen(request), **form.cleaned_data)
                 messages.success(request, f"{register}已开始执行；可以离开本页，进度在待办里。")
                 return redirect("retention:execute", pk)
     if register.state not in ("supervised", "executing", "executed"):

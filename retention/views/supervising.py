@@ -13,7 +13,16 @@ from archive.http import actor_of, allowed, keyset, pager_of
 from retention import gates, supervision, wording
 from retention.editions import rows_of
 from retention.models import Register
-from retention.views.answering import answer, at_form, confirm, once, readable, sent_before, told
+from retention.views.answering import (
+    answer,
+    at_form,
+    confirm,
+    edition_seen,
+    once,
+    readable,
+    sent_before,
+    told,
+)
 from retention.views.forms import Who
 from retention.views.registers import crumbs
 
@@ -27,7 +36,7 @@ def supervise(request: HttpRequest, pk: UUID) -> HttpResponse:
         if sent := sent_before(request):
             return sent
         with told(request):
-            signed = supervision.sign(pk, confirmed=confirm(request), actor=actor)
+            signed = supervision.sign(pk, confirmed=confirm(request), actor=actor, seen=edition_seen(request))
             left = "可以执行了" if signed.supervisor_two_id else "还差一名监销人"
             messages.success(request, f"已签署监销核对，{left}。")
             return answer(request, reverse("retention:register", args=[pk]))

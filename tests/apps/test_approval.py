@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from archive import privacy
 from archive.errors import NotAllowed, WrongInput, WrongState
-from archive.models import RecordParty, User
+from archive.models import Assignment, RecordParty, User
 from archive.permissions import Actor
-from retention import approval, holds, persons, registers
+from retention import approval, holds, persons, registers, signing
 from retention.models import Register, Signature
 from tests import filed
 from tests.registers import House, fresh, rows
@@ -25,14 +25,14 @@ def house(stores):
     return House(stores)
 
 
-def on_paper(house, register, **changed):
+def on_paper(house, register, head=None, **changed):
     values = {
         "signed_on": timezone.localdate(),
         "scan": SCAN,
         "mime": "application/pdf",
         "actor": house.manager,
     }
-    head = persons.outsider("周主任", "东莞市社会保险基金管理中心", "主任")
+    head = head or persons.outsider("周主任", "东莞市社会保险基金管理中心", "主任")
     return approval.enter_on_paper(register.pk, head, **(values | changed))
 
 
@@ -236,6 +236,29 @@ def test_a_sheet_for_an_earlier_edition_cannot_be_confirmed(house):
     registers.drain(actor=house.manager)
     house.file(fresh(register), "人社备〔2026〕9号")
     with pytest.raises(WrongState, match="新版"):
+        approval.confirm_on_paper(register.pk, actor=house.executor)
+    assert fresh(register).state == "filed"
+
+
+def test_a_decision_on_paper_is_confirmed_or_withdrawn_before_another_is_made(house):
+    register = house.filed()
+    sheet = on_paper(house, register, refused="期限有争议")
+    with pytest.raises(WrongState, match="待另一人核对"):
+        on_paper(house, register)
+    with pytest.raises(WrongState, match="待另一人核对"):
+        house.approve(register)
+    assert fresh(register).pending["signature"] == str(sheet.pk), "what the head refused is not forgotten"
+    signing.withdraw_paper(sheet, "录错了人", actor=house.manager)
+    assert house.approve(register).state == "approved"
+
+
+def test_whose_account_has_not_the_role_signs_it_on_paper_no_more_than_on_the_screen(house):
+    register, clerk = house.filed(), filed.an_actor("clerk")
+    with pytest.raises(NotAllowed, match="没有“批准销毁”的授权"):
+        on_paper(house, register, persons.of(clerk))
+    on_paper(house, register, persons.of(house.head))
+    Assignment.objects.filter(user=house.head.id).delete()
+    with pytest.raises(NotAllowed, match="没有“批准销毁”的授权"):
         approval.confirm_on_paper(register.pk, actor=house.executor)
     assert fresh(register).state == "filed"
 

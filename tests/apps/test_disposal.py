@@ -248,6 +248,18 @@ def test_a_standing_hold_of_a_person_covers_what_no_block_says_yet(house):
     assert rows(register) == {1: "kept"} and of(record, house.stores["local"])
 
 
+def test_a_row_that_was_slipped_in_after_the_signatures_stops_the_execution(house):
+    register, (other,) = house.executing(house.due(2)), house.due(1)
+    first = register.rows.get(position=1)
+    register.rows.create(
+        record=other, position=3, columns={"序号": 3, **first.columns}, objects_digest=first.objects_digest
+    )
+    assert execution.work(actor=SYSTEM) == 0
+    assert set(rows(register).values()) == {"listed"}
+    assert "与定稿时的摘要不符" in register.rows.get(position=3).fault
+    assert Record.objects.get(pk=other.pk).state == "archived"
+
+
 def test_what_is_no_longer_as_it_was_frozen_is_kept(house):
     found = house.due(4)
     register = house.executing(found)

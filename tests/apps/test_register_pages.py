@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from archive.models import User
-from retention import holds
+from retention import holds, registers
 from retention.models import Appraisal, Hold, Register, Signature
 from tests.appraised import Panel
 from tests.deciding import PASSWORD, at, of, said, scan
@@ -139,6 +139,28 @@ def test_the_head_refuses_with_a_reason_and_every_row_is_kept(house):
     assert client.post(at("decide", register), fields | {"reason": " "}).status_code == 422
     client.post(at("decide", register), fields | {"reason": "先不销毁"})
     assert fresh(register).state == "refused" and rows(register) == {1: "kept"}
+
+
+def test_a_tab_left_open_since_an_earlier_edition_signs_nothing(house):
+    one, two = house.due(2)
+    register, head, supervisor = house.filed([one, two]), of(house.head), of(house.one)
+    fields = {"shown": ["1", "2"], "keep": ["1", "2"], "approve": "1", "password": PASSWORD, "edition": "1"}
+    assert 'name="edition" value="1"' in text(head.get(at("decide", register)))
+    holds.place(house.fonds, "record", records=[one.pk], reason="诉讼", authority="法院", actor=house.manager)
+    registers.drain(actor=house.manager)
+    register = house.file(fresh(register), "人社备〔2026〕9号")
+    refused = head.post(at("decide", register), fields)
+    assert refused.status_code == 422 and "刚被别人改动" in text(refused)
+    assert fresh(register).state == "filed" and 'name="edition" value="2"' in text(refused)
+    head.post(at("decide", register), fields | {"edition": "2", "shown": ["2"], "keep": ["2"]})
+    assert fresh(register).state == "approved"
+    assert 'name="edition" value="2"' in text(supervisor.get(at("supervise", register)))
+    supervisor.post(at("supervise", register), {"password": PASSWORD, "edition": "1"})
+    assert "刚被别人改动" in said(supervisor) and fresh(register).supervisor_one is None
+    house.supervise(register)
+    start = {"manner": "删除", "place": "本机房", "password": PASSWORD, "edition": "1"}
+    assert "刚被别人改动" in text(of(house.executor).post(at("execute", register), start))
+    assert fresh(register).state == "supervised"
 
 
 def test_whoever_made_the_register_is_told_that_he_may_not_approve_it(house):

@@ -122,6 +122,15 @@ def test_a_supervisor_on_paper_counts_when_confirmed_and_needs_no_account(house)
     assert sign(fresh(register), house.two).state == "supervised"
 
 
+def test_a_user_who_is_no_supervisor_supervises_on_paper_neither(house):
+    register, clerk = house.approved(), persons.of(filed.an_actor("clerk"))
+    with pytest.raises(NotAllowed, match="没有“监销”的授权"):
+        supervision.enter_on_paper(
+            register.pk, clerk, signed_on=timezone.localdate(), scan=b"%PDF-1.7 x", mime="application/pdf",
+            actor=house.manager,
+        )  # fmt: skip
+
+
 def test_a_sheet_of_something_else_is_not_taken_for_a_supervision(house):
     register = house.approved()
     person = persons.outsider("吴监销", "市人力资源和社会保障局")
