@@ -4,8 +4,8 @@ Works through the `Store` interface, and through `Attempts`: what is asked of th
 locked objects per store under fixed keys; a later probe reads them back and tries the refusals on them again, and makes
 a new one only when a lock is about to end. What it tries without a lock it takes away again. Never raises: whatever
 fails is a result, and a store that breaks one promise fails that one alone, because what rests on a broken promise is
-not tried. A promise not kept is a failure; a far date not kept is a warning with the last honest year, because locks
-are renewed long before it.
+not tried. One that stops answering on the way has broken none: the last result is then `connection`. A promise not
+kept is a failure; a far date not kept is a warning with the last honest year, because locks are renewed long before it.
 """
 
 import hashlib
@@ -30,7 +30,9 @@ SPARE = timedelta(days=30)
 SKEW_WARNING, SKEW_FAILURE = timedelta(minutes=5), timedelta(hours=1)
 """S3 refuses requests that are 15 minutes off. An hour is enough for a lock to end on the wrong day."""
 UNREACHED = ("unreachable", "denied", "full", "failed")
-"""Kinds of failure that tell nothing about promises."""
+"""Kinds of failure that tell nothing about promises when they meet the first question."""
+PASSING = ("unreachable", "full")
+"""Kinds that tell nothing about promises at any time."""
 _TRY_OTHER = "这个存储不能用来长期保存；请换用支持 Object Lock 的存储，或升级它。"
 _LATER = "稍后再试；仍不行请检查权限。"
 _SURPRISES = (StorageFailed, KeyError, TypeError, ValueError, OSError)
@@ -57,7 +59,19 @@ class Attempts(Protocol):
 
 
 def probe(store, horizon_days: int) -> list[ProbeResult]:
-    return list(_probe(store, datetime.now(UTC).replace(microsecond=0), timedelta(days=horizon_days)))
+    found: list[ProbeResult] = []
+    try:
+        for result in _probe(store, datetime.now(UTC).replace(microsecond=0), timedelta(days=horizon_days)):
+            found.append(result)
+    except StorageFailed as error:
+        found.append(_not_written(error))
+    return found
+
+
+def _pass_on(error: BaseException) -> None:
+    """Raise what tells nothing about promises."""
+    if isinstance(error, StorageFailed) and error.kind in PASSING:
+        raise error
 
 
 def _probe(store, now: datetime, horizon: timedelta) -> Iterator[ProbeResult]:
@@ -85,6 +99,7 @@ def _tried(name: str, look: Callable[[], ProbeResult]) -> ProbeResult:
     try:
         return look()
     except _SURPRISES as error:
+        _pass_on(error)
         return _failed(name, f"没有试成：{error}", _LATER)
 
 
@@ -202,6 +217,7 @@ def _locks(store, now: datetime, horizon: timedelta) -> Iterator[ProbeResult]:
     try:
         held = _probe_object(store, LOCK_KEY, now + horizon, now)
     except _SURPRISES as error:
+        _pass_on(error)
         yield _failed("lock", f"锁定没有生效：{error}", _TRY_OTHER)
         return
     yield (kept := _lock_kept(held))
@@ -260,6 +276,7 @@ def _delete_refused(store, held: StoredObject) -> ProbeResult:
     except StorageFailed as error:
         if error.kind in ("locked", "denied"):
             return _ok("delete", "已锁定的对象不能删除。")
+        _pass_on(error)
         return _failed("delete", f"不能确认已锁定的对象不可删除：{error}", _LATER)
     if _gone(store, held):
         return _failed("delete", "已锁定的测试对象被删除了，存储没有阻止。", _TRY_OTHER)
@@ -273,6 +290,7 @@ def _shorten_refused(store, held: StoredObject, now: datetime) -> ProbeResult:
     except StorageFailed as error:
         if error.kind in ("locked", "denied"):
             return _ok("shorten", "锁定日期不能改早。")
+        _pass_on(error)
         return _failed("shorten", f"不能确认锁定日期不可改早：{error}", _LATER)
     if kept.lock_until == held.lock_until:
         return _ok("shorten", "锁定日期不能改早（存储没有报错，但日期未变）。")
@@ -286,6 +304,7 @@ def _bypass_refused(store, held: StoredObject) -> ProbeResult:
     except StorageFailed as error:
         if error.kind in ("locked", "denied", "unsupported"):
             return _ok("bypass", "我们的密钥不能绕过 GOVERNANCE 锁定。")
+        _pass_on(error)
         return _failed("bypass", f"不能确认锁定不可绕过：{error}", _LATER)
     if not _gone(store, held):
         return _ok("bypass", "我们的密钥不能绕过 GOVERNANCE 锁定（存储没有报错，但对象还在）。")

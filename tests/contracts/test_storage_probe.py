@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from archive.errors import StorageFailed
 from archive.storage import StoreConfig
 from archive.storage.local import LocalStore
 from archive.storage.probe import FAR_KEY, FREE_KEY, LOCK_KEY
@@ -72,6 +73,29 @@ def test_the_last_honest_year_is_told_at_every_run(config, liar, year):
         (far,) = [result for result in liar(config).probe() if result.name == "far-date"]
         assert year in far.message and far.remedy
     assert len(liar(config).versions(FAR_KEY)) == 1
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "full"])
+def test_a_store_that_stops_answering_on_the_way_has_broken_no_promise(config, monkeypatch, kind):
+    """At each of its questions once: the net is gone from there on."""
+    asked, limit = 0, 0
+
+    def answering(method):
+        def ask(self, *args, **named):
+            nonlocal asked
+            asked += 1
+            if asked > limit:
+                raise StorageFailed(store="local", kind=kind, reason="gone")
+            return method(self, *args, **named)
+
+        return ask
+
+    for name in "put head open versions remove extend_lock attempt_shorten clock_there".split():
+        monkeypatch.setattr(LocalStore, name, answering(getattr(LocalStore, name)))
+    while (found := broken(LocalStore(config))) not in ({}, {"far-date": "warning"}):
+        assert found == {"connection": "failed"}, limit
+        asked, limit = 0, limit + 1
+    assert limit > 20
 
 
 def test_a_store_that_shortened_once_stays_failed(config):
