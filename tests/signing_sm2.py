@@ -18,6 +18,8 @@ BORN, ENDS = "20200101000000Z", "20400101000000Z"
 AT = "20250618020003Z"
 AT_IN_BEIJING = "2025-06-18 10:00:03"
 SIGNED_DATA, DATA = "1.2.156.10197.6.1.4.2.2", "1.2.156.10197.6.1.4.2.1"
+TIME_STAMP, TST_INFO = "1.2.840.113549.1.9.16.2.14", "1.2.840.113549.1.9.16.1.4"
+STAMPED = "20250619000000Z"
 SM3_OID, SM2_SIGN = "1.2.156.10197.1.401", "1.2.156.10197.1.301.1"
 FIXED_NONCE = "59276e27d506861a16680f3ad9c02dccef3cc1fa3cdbe4ce6d54b80deac1bc21"
 
@@ -101,6 +103,7 @@ def person(
     *,
     ca: bool = False,
     below: int | None = None,
+    stamps: bool = False,
     born: str = BORN,
     ends: str = ENDS,
     curve: str = sm2.CURVE,
@@ -111,6 +114,9 @@ def person(
     limit = [number(below)] if below is not None else []
     constraints = seq(tlv(1, b"\xff"), *limit) if ca else seq()
     extension = seq(oid("2.5.29.19"), tlv(1, b"\xff"), octets(constraints))
+    for_stamps = (
+        seq(oid("2.5.29.37"), tlv(1, b"\xff"), octets(seq(oid("1.3.6.1.5.5.7.3.8")))) if stamps else b""
+    )
     algorithm = seq(oid(sm2.WITH_SM3))
     public = point if point is not None else b"\x04" + key.public
     tbs = seq(
@@ -121,7 +127,7 @@ def person(
         seq(moment(born), moment(ends)),
         subject,
         seq(seq(oid("1.2.840.10045.2.1"), oid(curve)), bits(public)),
-        tlv(0xA3, seq(extension)),
+        tlv(0xA3, seq(extension, for_stamps)),
     )
     signer = issuer.key if issuer else key
     return Person(key, seq(tbs, algorithm, bits(signer.sign(tbs))), subject, seed)
@@ -148,6 +154,11 @@ def maker() -> Person:
 
 
 @cache
+def stamping() -> Person:
+    return person("国密时间戳服务", 6, root(), stamps=True)
+
+
+@cache
 def impostor() -> Person:
     """Another who gave himself the name of the root."""
     return person("测试根机构", 5, ca=True)
@@ -159,16 +170,18 @@ def signed_data(
     attributes: bool = False,
     detached: bool = False,
     kind: str = SIGNED_DATA,
+    content_type: str = DATA,
     inner: bytes | None = None,
     certificates: tuple[Person, ...] | None = None,
     over: bytes | None = None,
     at: datetime | None = None,
     digest: bytes | None = None,
     extra: bytes = b"",
+    stamp: Callable[[bytes], bytes] | None = None,
 ) -> bytes:
     """SignedData over the digest of `content`. `detached`: over `content` itself, with nothing inside; `kind`: the object
     id of it all; `inner`: what is put inside instead of that digest; `over`: what is signed instead; `digest`: what the
-    attributes claim instead; `extra`: an attribute more."""
+    attributes claim instead; `extra`: an attribute more; `stamp`: what stamps the time of the value."""
     held = sm2.sm3(content)
     infos = []
     for who in people:
@@ -181,19 +194,27 @@ def signed_data(
                 + extra
             )
             attribute_set, message = tlv(0xA0, listed), set_of(listed) if over is None else over
-        issuer = issuer_of(who)
+        issuer, value = issuer_of(who), who.key.sign(message)
+        unsigned = tlv(0xA1, seq(oid(TIME_STAMP), set_of(stamp(value)))) if stamp else b""
         infos.append(
             seq(
                 number(1), seq(issuer, number(who.serial)), seq(oid(SM3_OID)), attribute_set,
-                seq(oid(SM2_SIGN)), octets(who.key.sign(message)),
+                seq(oid(SM2_SIGN)), octets(value), unsigned,
             )
         )  # fmt: skip
     placed = held if inner is None else inner
-    nothing_inside = detached or attributes
-    content_info = seq(oid(DATA)) if nothing_inside else seq(oid(DATA), tlv(0xA0, octets(placed)))
+    nothing_inside = inner is None and (detached or attributes)
+    content_info = seq(oid(content_type), b"" if nothing_inside else tlv(0xA0, octets(placed)))
     sent = b"".join(who.der for who in (people if certificates is None else certificates))
     body = seq(number(1), set_of(seq(oid(SM3_OID))), content_info, tlv(0xA0, sent), set_of(*infos))
     return seq(oid(kind), tlv(0xA0, body))
+
+
+def time_stamp(content: bytes, who: Person, *, content_type: str = TST_INFO, **options) -> bytes:
+    """A token of GM/T 0033 over `content`, made at `STAMPED`."""
+    imprint = seq(seq(oid(SM3_OID)), octets(sm2.sm3(content)))
+    info = seq(number(1), oid("1.2.3.4"), imprint, number(7), moment(STAMPED))
+    return signed_data(info, who, attributes=True, inner=info, content_type=content_type, **options)
 
 
 def issuer_of(who: Person) -> bytes:
@@ -232,14 +253,22 @@ def seal(
 
 
 def sealing(
-    version: int, content: bytes, who: Person, stamp: bytes, *, value: Callable[[bytes], bytes] | None = None
+    version: int,
+    content: bytes,
+    who: Person,
+    stamp: bytes,
+    *,
+    value: Callable[[bytes], bytes] | None = None,
+    timed: Callable[[bytes], bytes] | None = None,
 ) -> bytes:
-    """A sealing (SES_Signature) of `content` with the seal `stamp`. `value` makes the signature otherwise."""
+    """A sealing (SES_Signature) of `content` with the seal `stamp`. `value` makes the signature otherwise; `timed` stamps
+    the time of it."""
     value = value or who.key.sign
     digest, certificate, algorithm = bits(sm2.sm3(content)), octets(who.der), oid(sm2.WITH_SM3)
     if version == 4:
         tbs = seq(number(4), stamp, moment(AT), digest, tlv(22, b"/Doc_0/Signs/Sign_0/Signature.xml"))
-        return seq(tbs, certificate, algorithm, bits(value(tbs)))
+        held = value(tbs)
+        return seq(tbs, certificate, algorithm, bits(held), tlv(0xA0, bits(timed(held))) if timed else b"")
     at = bits(AT_IN_BEIJING.encode())
     tbs = seq(number(1), stamp, at, digest, tlv(22, b"/"), certificate, algorithm)
     return seq(tbs, bits(value(tbs)))

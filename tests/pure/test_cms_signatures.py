@@ -256,6 +256,35 @@ def test_a_stamp_stays_good_when_its_service_has_run_out(stamped):
     assert said([stamped(stamp(CONTENT, service))]) == [("intact", "trusted")]
 
 
+def test_a_time_stamp_by_sm2_holds_as_token_and_as_whole_reply(stamped):
+    for kind in (national.SIGNED_DATA, "1.2.840.113549.1.7.2"):
+        token = national.time_stamp(CONTENT, national.stamping(), kind=kind)
+        for value in (token, national.seq(national.seq(national.number(0)), token)):
+            fact = stamped(value)
+            assert (fact["integrity"], fact["trust"], fact["time_kind"]) == ("intact", "trusted", "stamped")
+            assert (fact["time"], fact["signer"]) == ("2025-06-19T00:00:00+00:00", "国密时间戳服务")
+            assert stamped(value, content=CONTENT + b" ")["integrity"] == "broken"
+    assert said([stamped(token, roots=[root()])]) == [("intact", "untrusted")]
+
+
+def test_who_may_not_stamp_stamps_nothing_by_sm2_either(stamped):
+    fact = stamped(national.time_stamp(CONTENT, national.signer()))
+    assert said([fact]) == [("intact", "untrusted")] and "时间戳" in fact["trust_why"]
+    fact = stamped(national.time_stamp(CONTENT, national.stamping(), content_type=national.DATA))
+    assert fact["integrity"] == "unknown" and fact["why"]
+
+
+def test_a_time_stamp_by_sm2_with_one_byte_turned_is_broken(stamped):
+    token = national.time_stamp(CONTENT, national.stamping())
+    assert stamped(token[:-1] + bytes([token[-1] ^ 1]))["integrity"] == "broken"
+
+
+def test_a_signature_by_sm2_may_carry_its_time_stamp(look):
+    stamp = lambda value: national.time_stamp(value, national.stamping())  # noqa: E731
+    (fact,) = look(national.signed_data(CONTENT, national.signer(), stamp=stamp))
+    assert (fact["time_kind"], fact["time"]) == ("stamped", "2025-06-19T00:00:00+00:00")
+
+
 def test_a_signature_of_a_person_is_no_time_stamp(stamped):
     assert stamped(detached(CONTENT, person()))["integrity"] != "intact"
 

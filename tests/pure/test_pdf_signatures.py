@@ -6,6 +6,7 @@ import re
 
 import pikepdf
 import pytest
+from asn1crypto import tsp
 
 from archive.inspection.base import MeasuredFile, Package
 from archive.inspection.checks import CHECKS
@@ -366,3 +367,55 @@ def test_trust_in_a_signer_by_sm2_is_that_of_his_day(look, once, kind, value):
 )
 def test_a_seal_in_a_pdf_is_trusted_with_its_maker_and_in_its_time(look, once, expected, stamp):
     assert four(look(resigned(once, lambda exact: sealed(exact, **stamp)))[0])[:2] == ("intact", expected)
+
+
+STAMPS = {
+    "a national service": ("stamped", lambda value: national.time_stamp(value, national.stamping())),
+    "a service by RSA": ("stamped", lambda value: token(world.stamp(value))),
+    "a service of nobody's": (
+        "claimed",
+        lambda value: national.time_stamp(value, national.person("x", 66, stamps=True)),
+    ),
+    "one who is no service": ("claimed", lambda value: national.time_stamp(value, national.signer())),
+    "a service over something else": (
+        "claimed",
+        lambda value: national.time_stamp(value + b"x", national.stamping()),
+    ),
+    "nonsense": ("claimed", lambda value: b"\x30\x03\x02\x01\x01"),
+}
+
+
+def token(reply):
+    return tsp.TimeStampResp.load(reply)["time_stamp_token"].dump()
+
+
+@pytest.mark.parametrize("kind", STAMPS)
+@pytest.mark.parametrize("how", ["signed data", "seal"])
+def test_a_time_stamp_on_a_signature_by_sm2_proves_the_time_where_it_holds(look, once, kind, how):
+    expected, stamp = STAMPS[kind]
+    who = national.signer()
+    made = {
+        "signed data": lambda exact: data(exact, attributes=True, stamp=stamp),
+        "seal": lambda exact: national.sealing(4, exact, who, national.seal(4, who), timed=stamp),
+    }[how]
+    (fact,) = look(resigned(once, made))
+    assert four(fact) == ("intact", "trusted", "whole", expected)
+    assert fact["time"].startswith("2025-06-18") == (expected == "claimed")
+
+
+def test_a_certificate_by_sm2_is_judged_on_the_day_that_the_stamp_proves(look, once):
+    over = national.person("x", 67, national.root(), ends="20250618120000Z")
+    stamp = STAMPS["a national service"][1]
+    assert look(resigned(once, lambda exact: data(exact, over, attributes=True)))[0]["trust"] == "trusted"
+    stamped = look(resigned(once, lambda exact: data(exact, over, attributes=True, stamp=stamp)))
+    assert four(stamped[0]) == ("intact", "expired", "whole", "stamped")
+
+
+def test_a_time_stamp_by_sm2_over_a_whole_pdf_holds_until_a_byte_is_changed(look, once):
+    written = re.search(rb"/Type /Sig\s+/Filter /Adobe.PPKLite\s+/SubFilter /ETSI.CAdES.detached", once)[0]
+    place = once.replace(written, b"/Type /DocTimeStamp /SubFilter /ETSI.RFC3161".ljust(len(written)))
+    made = resigned(place, STAMPS["a national service"][1])
+    (fact,) = look(made)
+    assert four(fact) == ("intact", "trusted", "whole", "stamped") and fact["form"] == "PDF 时间戳"
+    assert four(look(changed(made))[0])[0] == "broken"
+    assert look(resigned(place, data))[0]["integrity"] != "intact"

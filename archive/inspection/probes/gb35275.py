@@ -13,6 +13,7 @@ from . import der, sm2
 
 SIGNED_DATA = ("1.2.156.10197.6.1.4.2.2", "1.2.840.113549.1.7.2")
 MESSAGE_DIGEST, SIGNING_TIME = "1.2.840.113549.1.9.4", "1.2.840.113549.1.9.5"
+TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
 SM3 = "1.2.156.10197.1.401"
 MOST_SIGNERS, MOST_CERTIFICATES = 20, 100
 
@@ -27,11 +28,14 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Signed:
-    """What holds: who signed, with which other certificates along, and when he says he did."""
+    """What holds: who signed, with which other certificates along, when he says he did, and the time stamp over the
+    `value` of his signature, b"" where there is none."""
 
     certificate: sm2.Certificate
     pool: list[sm2.Certificate]
     claimed_at: datetime | None
+    value: bytes
+    stamp: bytes
 
 
 def kind_of(data: bytes) -> str:
@@ -41,6 +45,15 @@ def kind_of(data: bytes) -> str:
         return kind.dotted() if kind.tag == der.OID else ""
     except ValueError:
         return ""
+
+
+def inside(data: bytes) -> tuple[str, bytes]:
+    """The kind of content that is signed, and the content, b"" where it is not inside. Raises NotOurs."""
+    try:
+        content = der.only(der.only(data).children()[1].body).children()[2].children()
+        return content[0].dotted(), der.only(content[1].body).body if len(content) > 1 else b""
+    except (ValueError, IndexError):
+        raise NotOurs("不是 GB/T 35275 签名数据") from None
 
 
 def verify(data: bytes, *contents: bytes) -> list[Signed]:
@@ -105,7 +118,16 @@ def _signer(
         messages = [b"\x31" + attributes.raw[1:]]  # signed as the SET it is, not by the tag of its place
     if not any(sm2.verify(certificate.key, message, value) for message in messages):
         raise Broken("签名值与内容不符")
-    return Signed(certificate, [c for c in certificates if c is not certificate], at)
+    others = [c for c in certificates if c is not certificate]
+    return Signed(certificate, others, at, value, _stamp(rest[2:]))
+
+
+def _stamp(unsigned: list[der.Node]) -> bytes:
+    for attribute in unsigned[0].children() if unsigned else []:
+        kind, values = attribute.children()
+        if kind.dotted() == TIME_STAMP:
+            return der.only(values.body).raw
+    return b""
 
 
 def _is(inner: bytes, content: bytes) -> bool:

@@ -7,7 +7,7 @@ What is signed differs only in its bytes: a Signature.xml, the ranges of a PDF, 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from . import gb35275, seals, sm2
+from . import gb35275, seals, sm2, stamps
 from .gb35275 import Broken, NotOurs
 
 Roots = Sequence[sm2.Certificate]
@@ -29,26 +29,29 @@ def over(data: bytes, exact: bytes, roots: Roots, written: datetime | None) -> t
 
 
 def signed(held: gb35275.Signed, roots: Roots, written: datetime | None = None) -> dict:
-    return _known(held.certificate, held.pool, held.claimed_at or written, roots)
+    proven = _proven(held.stamp, held.value, roots)
+    fact = sm2.told(held.certificate, held.pool, roots, proven or held.claimed_at or written)
+    return fact | ({"time_kind": "stamped"} if proven else {})
 
 
 def _sealed(sealing: seals.Sealed, roots: Roots, written: datetime | None) -> dict:
     """A seal is trusted with its sealer, its maker, and in its time."""
-    at = sealing.at or written
-    fact = _known(sealing.certificate, [], at, roots)
+    proven = _proven(sealing.stamp, sealing.value, roots)
+    at = proven or sealing.at or written
+    fact = sm2.told(sealing.certificate, [], roots, at) | {"seal": sealing.name}
     at = at or datetime.now(UTC)
     maker, why = sm2.trust(sealing.maker, [], roots, at)
     if fact["trust"] == "trusted" and maker != "trusted":
         fact |= {"trust": maker, "trust_why": f"制章者：{why}"}
     if expired := sealing.expired(at):
         fact |= {"trust": "expired", "trust_why": expired}
-    return fact | {"seal": sealing.name}
+    return fact | ({"time_kind": "stamped"} if proven else {})
 
 
-def _known(certificate: sm2.Certificate, pool: Roots, at: datetime | None, roots: Roots) -> dict:
-    state, why = sm2.trust(certificate, pool, roots, at or datetime.now(UTC))
-    return {
-        "integrity": "intact", "trust": state, "trust_why": why, "signer": certificate.name,
-        "issuer": certificate.issuer_name, "serial": f"{certificate.serial:x}",
-        "time": at.isoformat() if at else "", "time_kind": "claimed" if at else "none",
-    }  # fmt: skip
+def _proven(stamp: bytes, value: bytes, roots: Roots) -> datetime | None:
+    """The time of a stamp that holds, by a service that is trusted. It goes before whatever the signer states."""
+    if not stamp:
+        return None
+    fact = stamps.judged(stamp, value, roots)
+    held = (fact.get("integrity"), fact.get("trust")) == ("intact", "trusted")
+    return datetime.fromisoformat(fact["time"]) if held else None

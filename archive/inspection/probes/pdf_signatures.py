@@ -2,7 +2,7 @@
 
 By pyHanko, or where the signature is by SM2, by our own; how far it reaches and what came after it says pyHanko of both.
 Which of the two it is says the signature itself, not the name that the PDF gives its kind: writers differ there. Whether
-the picture on the page is that of the seal is not judged. Offline, as all of it: see `cms_signatures.py`.
+the picture on the page is that of the seal is not judged. Offline, as all of it: see `hanko.py`.
 """
 
 from contextlib import suppress
@@ -17,19 +17,7 @@ from pyhanko.sign.validation import async_validate_pdf_signature, async_validate
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature, extract_contents
 from pyhanko.sign.validation.status import ModificationInfo, SignatureCoverageLevel
 
-from . import der, gb35275, national, seals, sm2
-from .cms_signatures import (
-    OF_THE_STATE,
-    any_usage,
-    at_proven_time,
-    best_time,
-    context,
-    described,
-    finished,
-    quiet,
-    stamped_at,
-    unverifiable,
-)
+from . import der, gb35275, hanko, national, seals, sm2, stamps
 from .gb35275 import Broken, NotOurs
 from .report import Report, signature
 
@@ -46,7 +34,6 @@ LATER = {
 
 def verify_all(report: Report, path: str, roots: tuple[sm2.Certificate, ...]) -> None:
     """A fact for each signature and each document time stamp of the PDF at `path`."""
-    quiet()
     with open(path, "rb") as file:
         try:
             reader = PdfFileReader(file, strict=False)
@@ -70,7 +57,7 @@ def _field(reader: PdfFileReader, name: str, field, roots) -> dict:
     try:
         contents = extract_contents(field["/V"])
         der.check(contents)
-        if OF_THE_STATE in contents:
+        if hanko.OF_THE_STATE in contents:
             try:
                 return _by_sm2(_Placed(reader, field, name), roots)
             except NotOurs as fault:
@@ -80,7 +67,7 @@ def _field(reader: PdfFileReader, name: str, field, roots) -> dict:
     except Broken as fault:
         return {"integrity": "broken", "why": str(fault)}
     except Exception as fault:  # another's parser on another's bytes
-        return {"why": unverifiable(fault, contents)}
+        return {"why": hanko.unverifiable(fault, contents)}
 
 
 def _is_stamp(value) -> bool:
@@ -132,35 +119,40 @@ def _by_sm2(placed: _Placed, roots) -> dict:
         data = der.padded(placed.pkcs7_content)
     except ValueError:
         raise NotOurs("签名数据不是 DER 编码，或后面还有别的内容") from None
-    if _is_stamp(placed.sig_object):
-        raise NotOurs("时间戳由国密算法 SM2 签名")
     if placed.sig_object.get("/SubFilter") == "/adbe.pkcs7.sha1":
         raise NotOurs("摘要算法 SHA-1 已不安全，不能证明内容未改")
-    fact, seal = national.over(data, placed.exact(), roots, placed.written())
+    if _is_stamp(placed.sig_object):
+        fact = stamps.judged(data, placed.exact(), roots)
+    else:
+        fact, seal = national.over(data, placed.exact(), roots, placed.written())
+        fact |= {"form": "PDF 签章"} if seal else {}
+    if fact.get("integrity") != "intact":
+        return fact
     placed.compute_integrity_info()
-    form = {"form": "PDF 签章"} if seal else {}
-    return fact | form | _coverage(placed, ModificationInfo(**placed.summarise_integrity_info()))
+    return fact | _coverage(placed, ModificationInfo(**placed.summarise_integrity_info()))
 
 
 def _embedded(embedded: EmbeddedPdfSignature, roots) -> dict:
     if _is_stamp(embedded.sig_object):
-        at = stamped_at(embedded.signed_data)
-        status = finished(async_validate_pdf_timestamp(embedded, validation_context=context(roots, at)))
+        at = hanko.stamped_at(embedded.signed_data)
+        status = hanko.finished(
+            async_validate_pdf_timestamp(embedded, validation_context=hanko.context(roots, at))
+        )
         kind = "stamped"
     else:
 
         def validated(moment):
-            return finished(
+            return hanko.finished(
                 async_validate_pdf_signature(
                     EmbeddedPdfSignature(embedded.reader, embedded.sig_field, embedded.fq_name),
-                    signer_validation_context=context(roots, moment),
-                    ts_validation_context=context(roots, None),
-                    key_usage_settings=any_usage(),
+                    signer_validation_context=hanko.context(roots, moment),
+                    ts_validation_context=hanko.context(roots, None),
+                    key_usage_settings=hanko.any_usage(),
                 )
             )
 
-        status, at, kind = at_proven_time(validated, *best_time(embedded.self_reported_timestamp))
-    fact = described(status, roots, at, kind)
+        status, at, kind = hanko.at_proven_time(validated, *hanko.best_time(embedded.self_reported_timestamp))
+    fact = hanko.described(status, roots, at, kind)
     return fact | (_coverage(embedded, status) if fact["integrity"] == "intact" else {})
 
 

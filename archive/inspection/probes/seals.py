@@ -16,7 +16,8 @@ BY_CERTIFICATE = 1
 
 @dataclass(frozen=True)
 class Sealed:
-    """A sealing that holds over `digest`; `at` is what the sealer says."""
+    """A sealing that holds over `digest`; `at` is what the sealer says, `stamp` the time stamp over the `value` of his
+    signature, b"" where there is none."""
 
     digest: bytes
     certificate: sm2.Certificate
@@ -26,6 +27,8 @@ class Sealed:
     at: datetime | None
     valid_from: datetime
     valid_until: datetime
+    value: bytes
+    stamp: bytes
 
     def expired(self, at: datetime) -> str:
         """Why the seal could not be used at that time; "" when it could."""
@@ -57,9 +60,10 @@ def verify(data: bytes) -> Sealed:
         if len(parts) >= 4:  # version 4: certificate, algorithm and value stand outside
             at, digest = tbs[2].moment(), tbs[3].bits()
             certificate, value = sm2.Certificate(parts[1].body), parts[3].bits()
+            stamp = der.only(parts[4].body).bits() if len(parts) > 4 else b""
         else:
             at, digest = _version_1_time(tbs[2]), tbs[3].bits()
-            certificate, value = sm2.Certificate(tbs[5].body), parts[1].bits()
+            certificate, value, stamp = sm2.Certificate(tbs[5].body), parts[1].bits(), b""
         seal = _read_seal(seal_node)
     except (ValueError, IndexError, TypeError):
         raise NotOurs("不是 GB/T 38540 或 GM/T 0031 的电子签章数据") from None
@@ -74,7 +78,7 @@ def verify(data: bytes) -> Sealed:
     if not _holds(seal, certificate):
         raise Broken("签章人不在这枚印章的持有人之列")
     period = seal.valid_from, seal.valid_until
-    return Sealed(digest, certificate, seal.maker, seal_node.raw, seal.name, at, *period)
+    return Sealed(digest, certificate, seal.maker, seal_node.raw, seal.name, at, *period, value, stamp)
 
 
 def _read_seal(node: der.Node) -> _Seal:

@@ -23,6 +23,8 @@ GX = 0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7
 GY = 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0
 DEFAULT_ID = b"1234567812345678"
 CURVE, WITH_SM3 = "1.2.156.10197.1.301", "1.2.156.10197.1.501"
+NO_ROOTS = "没有配置受信任的根证书"
+NOT_VALID, NOT_TRUSTED = "证书“{}”在签名时不在有效期内", "签发机构“{}”不在受信任之列"
 LONGEST_CHAIN = 8
 MOST_BYTES = 64 << 10
 MOST_NAMESAKES = 5
@@ -103,11 +105,11 @@ class Certificate:
 
     @property
     def name(self) -> str:
-        return _spoken(self.parsed.subject)
+        return spoken(self.parsed.subject)
 
     @property
     def issuer_name(self) -> str:
-        return _spoken(self.parsed.issuer)
+        return spoken(self.parsed.issuer)
 
     @property
     def issuer(self) -> bytes:
@@ -139,6 +141,11 @@ class Certificate:
         return usage is None or "key_cert_sign" in usage.native
 
     @property
+    def may_stamp(self) -> bool:
+        usage = self.parsed.extended_key_usage_value
+        return usage is not None and "time_stamping" in usage.native
+
+    @property
     def longest_below(self) -> int:
         """How many authorities may stand between this one and a signer."""
         constraints = self.parsed.basic_constraints_value
@@ -156,7 +163,7 @@ class Certificate:
         return verify(self.key, tbs.raw, value.bits())
 
 
-def _spoken(name: x509.Name) -> str:
+def spoken(name: x509.Name) -> str:
     native = name.native
     names = native.get("common_name") or native.get("organization_name") or "（没有名称）"
     return names if isinstance(names, str) else "、".join(names)
@@ -167,20 +174,32 @@ def trust(
 ) -> tuple[str, str]:
     """How far the chain of `certificate` leads at the time `at`: (trusted | expired | untrusted | unknown, why)."""
     if not roots:
-        return "unknown", "没有配置受信任的根证书"
+        return "unknown", NO_ROOTS
     known = {root.der for root in roots}
     current = certificate
     for below in range(LONGEST_CHAIN):
         if not current.valid_at(at):
-            return "expired", f"证书“{current.name}”在签名时不在有效期内"
+            return "expired", NOT_VALID.format(current.name)
         if current.der in known:
             return "trusted", ""
         namesakes = [other for other in pool if other.subject == current.issuer][:MOST_NAMESAKES]
         issuers = [other for other in [*roots, *namesakes] if other.issued(current)]
         if not issuers:
-            return "untrusted", f"签发机构“{current.issuer_name}”不在受信任之列"
+            return "untrusted", NOT_TRUSTED.format(current.issuer_name)
         # An authority may have renewed its certificate and kept its key: the one of that day counts.
         current = next((issuer for issuer in issuers if issuer.valid_at(at)), issuers[0])
         if current.longest_below < below:
             return "untrusted", f"机构“{current.name}”无权设立下级机构"
     return "untrusted", "证书链过长"
+
+
+def told(
+    certificate: Certificate, pool: Sequence[Certificate], roots: Sequence[Certificate], at: datetime | None
+) -> dict:
+    """The fact of a signature that holds: who made it, and whether he is trusted at the time `at` that he states."""
+    state, why = trust(certificate, pool, roots, at or datetime.now(UTC))
+    return {
+        "integrity": "intact", "trust": state, "trust_why": why, "signer": certificate.name,
+        "issuer": certificate.issuer_name, "serial": f"{certificate.serial:x}",
+        "time": at.isoformat() if at else "", "time_kind": "claimed" if at else "none",
+    }  # fmt: skip
