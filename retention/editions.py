@@ -63,7 +63,8 @@ def compare(register: Register, rows: QuerySet[RegisterRow]) -> Iterator[tuple[R
     """Each row with what differs between it and its record today, in words."""
     made_on = timezone.localdate(register.made_at)
     today = timezone.localdate()
-    for chunk in _chunks(rows.select_related("record").iterator(chunk_size=listing.CHUNK)):
+    rows = rows.select_related("record").defer("record__description")
+    for chunk in _chunks(rows.iterator(chunk_size=listing.CHUNK)):
         facts = listing.facts_of([row.record for row in chunk], kept_until=made_on, today=today)
         for row in chunk:
             yield row, differences(row, facts[row.record_id])

@@ -192,18 +192,23 @@ def _sample(records: dict[UUID, AppraisalItem], sample: Sequence[UUID]) -> list[
     return sample
 
 
-def _really_opened(sheet: _Sheet) -> None:
-    """Every record of the sample stands in the ledger of readings, by this user, since the appraisal began."""
-    opened: set[UUID] = set()
-    for start in range(0, len(sheet.sample), 500):
-        part = sheet.sample[start : start + 500]
+def opened_since(appraisal: Appraisal, user_id: UUID | None, record_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these records this user has opened since the appraisal began, by the ledger of readings: what may count
+    as a sample."""
+    found: set[UUID] = set()
+    for start in range(0, len(record_ids), 500):
         rows = Access.objects.filter(
-            record__in=part,
-            actor=sheet.member.person.user_id,
+            record__in=record_ids[start : start + 500],
+            actor=user_id,
             action__in=OPENED,
-            at__gte=sheet.appraisal.opened_at,
+            at__gte=appraisal.opened_at,
         )
-        opened.update(rows.values_list("record", flat=True))
+        found.update(rows.order_by().values_list("record", flat=True).distinct())
+    return found
+
+
+def _really_opened(sheet: _Sheet) -> None:
+    opened = opened_since(sheet.appraisal, sheet.member.person.user_id, sheet.sample)
     unopened = [item.position for item in sheet.items if item.record_id in set(sheet.sample) - opened]
     if unopened:
         words = "、".join(map(str, unopened[:5])) + ("等" if len(unopened) > 5 else "")

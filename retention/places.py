@@ -12,7 +12,7 @@ from django.utils import timezone
 from archive.http import COUNT_TO
 from archive.permissions import Actor
 from retention import duelist, gates, signing
-from retention.models import Appraisal, AppraisalItem, Hold, Member, OpinionItem, Register, RegisterRow
+from retention.models import Appraisal, AppraisalItem, Hold, OpinionItem, Register, RegisterRow
 from retention.states import MEMBER_KINDS
 
 PLACES: list[tuple[str, str, str, str]] = [
@@ -95,16 +95,16 @@ def _due(actor: Actor) -> Iterator[dict[str, Any]]:
 
 
 def _opinions(actor: Actor) -> Iterator[dict[str, Any]]:
-    mine = Member.objects.filter(person__user=actor.id, group__appraisal__state="open")
-    waiting = list(
-        mine.values_list(
-            "pk", "group__appraisal", "group__appraisal__title", "group__appraisal__opened_at"
-        ).order_by("group__appraisal__opened_at")[:20]
+    said = OpinionItem.objects.filter(
+        opinion__member__person__user=actor.id, item=OuterRef("pk"), opinion__signature__withdrawn_at=None
     )
-    for member, appraisal, title, opened_at in waiting:
-        said = OpinionItem.objects.filter(opinion__member=member, item=OuterRef("pk"))
-        said = said.filter(opinion__signature__withdrawn_at=None)
-        left = AppraisalItem.objects.filter(appraisal=appraisal).filter(~Exists(said)).count()
+    unsaid = AppraisalItem.objects.filter(
+        ~Exists(said), appraisal__state="open", appraisal__group__members__person__user=actor.id
+    )
+    waiting = unsaid.values_list("appraisal", "appraisal__title", "appraisal__opened_at").annotate(
+        Count("pk")
+    )
+    for appraisal, title, opened_at, left in waiting.order_by("appraisal__opened_at")[:20]:
         yield _todo(
             "鉴定意见等您发表", left, "appraisal", f"{title}：打开查看，逐件或成组发表", opened_at, appraisal
         )

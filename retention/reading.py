@@ -1,11 +1,7 @@
 """What other rooms show of decisions: the fate of a record, and what holds it. One read function a question."""
 
-from collections.abc import Sequence
-from uuid import UUID
-
-from archive.models import Access, Fonds, Record, RecordParty
+from archive.models import Fonds, Record, RecordParty
 from retention.models import Appraisal, Hold, RegisterRow
-from retention.opinions import OPENED
 
 
 def fate_of(record: Record) -> dict | None:
@@ -70,20 +66,6 @@ def holds_of(record: Record) -> list[dict]:
         ),
         key=lambda row: row["ended_at"] is not None,
     )
-
-
-def opened_since(appraisal: Appraisal, user_id: UUID | None, record_ids: Sequence[UUID]) -> set[UUID]:
-    """Which of these records this user has opened since the appraisal began: what may count as a sample."""
-    found: set[UUID] = set()
-    for start in range(0, len(record_ids), 500):
-        rows = Access.objects.filter(
-            record__in=record_ids[start : start + 500],
-            actor=user_id,
-            action__in=OPENED,
-            at__gte=appraisal.opened_at,
-        )
-        found.update(rows.order_by().values_list("record", flat=True).distinct())
-    return found
 
 
 def listed_of(appraisal: Appraisal) -> int:

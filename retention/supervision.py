@@ -71,9 +71,7 @@ def _stored(register: Register) -> list[tuple[int, str, tuple[str, ...]]]:
     )  # fmt: skip
     found = []
     with ThreadPoolExecutor(disposal.WORKERS) as pool:
-        for position, code, fault in pool.map(
-            _head, asked.filter(object__record__register_rows__register=register)
-        ):
+        for position, code, fault in pool.map(_head, asked):
             if fault:
                 found.append((position, code, (fault,)))
     return sorted(found)

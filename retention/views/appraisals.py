@@ -146,7 +146,7 @@ def _page(request: HttpRequest, found: Appraisal, actor: Actor) -> dict[str, Any
     slice_ = keyset(chosen.select_related("record").defer("record__description"), ("position", "id"), request)
     seen = readable(actor, [item.record_id for item in slice_.rows])
     opened = (
-        reading.opened_since(found, actor.id, [item.record_id for item in slice_.rows]) if mine else set()
+        opinions.opened_since(found, actor.id, [item.record_id for item in slice_.rows]) if mine else set()
     )
     listed = size and found.state == "decided" and reading.listed_of(found)
     spoken = given.spoken()

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from archive.errors import NotAllowed, WrongInput
 from archive.http import actor_of, allowed
-from retention import gates, opinions, positions, reading, rules, tally
+from retention import gates, opinions, positions, rules, tally
 from retention.models import Appraisal, AppraisalItem, Member
 from retention.rules import sample_size
 from retention.states import RESULTS
@@ -37,7 +37,7 @@ def give(request: HttpRequest, pk: UUID) -> HttpResponse:
         return sent
     items = _items(found, member, request.GET.get("items", ""))
     ids = [item.record_id for item in items]
-    opened = reading.opened_since(found, actor.id, ids)
+    opened = opinions.opened_since(found, actor.id, ids)
     form = SayHere(request.POST or None)
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data

@@ -14,6 +14,7 @@ from retention.views.signatures import IMAGES
 
 ENDINGS = {
     "application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", "image/tiff": "tif",
+    "application/gzip": "jsonl.gz",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
 }  # fmt: skip
 

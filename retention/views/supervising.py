@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from archive.http import actor_of, allowed, keyset, pager_of
-from retention import gates, supervision, wording
-from retention.editions import rows_of
+from archive.permissions import Actor
+from retention import editions, gates, supervision, wording
 from retention.models import Register
 from retention.views.answering import (
     answer,
@@ -25,6 +25,9 @@ from retention.views.answering import (
 )
 from retention.views.forms import Who
 from retention.views.registers import crumbs
+
+SHOWN = 100
+"""Rows on a page."""
 
 
 @require_http_methods(["GET", "POST"])
@@ -44,25 +47,21 @@ def supervise(request: HttpRequest, pk: UUID) -> HttpResponse:
     if register.state != "approved":
         messages.warning(request, wording.next_step(register))
         return redirect("retention:register", pk)
-    stored = bool(request.GET.get("stored"))
-    comparison = supervision.compare(register, stored=stored)
-    differs = {number: found for number, _, found in comparison.differences}
-    rows = rows_of(register, register.edition).filter(state="listed")
+    rows = editions.rows_of(register, register.edition).filter(state="listed")
     page = keyset(
-        rows.select_related("record").defer("record__description"), ("position", "id"), request, size=100
+        rows.select_related("record").defer("record__description"), ("position", "id"), request, size=SHOWN
     )
+    if page.before:  # only the first page compares them all, and is signed on
+        shown = rows.filter(pk__in=[row.pk for row in page.rows])
+        context = {"differences": [], "comparison": None}
+        differs = {row.position: found for row, found in editions.compare(register, shown)}
+    else:
+        context, differs = _comparison(register, actor, stored=bool(request.GET.get("stored")))
     seen = readable(actor, [row.record_id for row in page.rows])
-    signed = [one for one in (register.supervisor_one, register.supervisor_two) if one]
-    mine = any(one.user_id == actor.id for one in signed)
-    context = {
+    context |= {
         "register": register,
         "state": wording.register_chip(register),
         "steps": wording.register_steps(register, register.editions.filter(number=register.edition).first()),
-        "comparison": comparison,
-        "tone": "danger" if comparison.differences else "success",
-        "stored": stored,
-        "whole": differs.get(0, ()),
-        "differences": [row for row in comparison.differences if row[0]][:200],
         "rows": [
             {"row": row, "seen": row.record_id in seen, "differs": differs.get(row.position, ())}
             for row in page.rows
@@ -70,16 +69,32 @@ def supervise(request: HttpRequest, pk: UUID) -> HttpResponse:
         "total": page.total,
         "exact": page.exact,
         "pager": pager_of(request, page),
-        "signed": signed,
-        "mine": mine,
-        "may_sign": not mine and not comparison.differences,
         "once": once(),
-        "number_words": f"{register}第 {comparison.edition} 版，{comparison.compared} 件全部相符",
-        "sign_words": "您确认已按清册逐件核对，签署不能撤回。"
-        + ("您是第二名监销人：签署之后即可执行，清除的不能恢复。" if signed else "还须另一名监销人签署。"),
         "breadcrumbs": crumbs(register, "监销核对"),
     }
     return render(request, "retention/supervise.html", context)
+
+
+def _comparison(register: Register, actor: Actor, *, stored: bool) -> tuple[dict[str, Any], dict]:
+    """What the system found, for the page, and number → what differs."""
+    comparison = supervision.compare(register, stored=stored)
+    differs = {number: found for number, _, found in comparison.differences}
+    signed = [one for one in (register.supervisor_one, register.supervisor_two) if one]
+    mine = any(one.user_id == actor.id for one in signed)
+    context = {
+        "comparison": comparison,
+        "tone": "danger" if comparison.differences else "success",
+        "stored": stored,
+        "whole": differs.get(0, ()),
+        "differences": [row for row in comparison.differences if row[0]][:200],
+        "signed": signed,
+        "mine": mine,
+        "may_sign": not mine and not comparison.differences,
+        "number_words": f"{register}第 {comparison.edition} 版，{comparison.compared} 件全部相符",
+        "sign_words": "您确认已按清册逐件核对，签署不能撤回。"
+        + ("您是第二名监销人：签署之后即可执行，清除的不能恢复。" if signed else "还须另一名监销人签署。"),
+    }
+    return context, differs
 
 
 @require_http_methods(["GET", "POST"])

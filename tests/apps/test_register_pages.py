@@ -4,9 +4,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from archive.models import User
+from archive.models import Paper, Record, User
 from retention import holds, registers
 from retention.models import Appraisal, Hold, Register, Signature
+from retention.views import supervising
 from tests.appraised import Panel
 from tests.deciding import PASSWORD, at, of, said, scan
 from tests.pages import NUMBER, a_person, client_of, queries, reader, text
@@ -209,6 +210,20 @@ def test_two_supervisors_sign_what_the_system_has_compared(house):
     assert fresh(register).state == "supervised"
 
 
+def test_the_further_pages_of_a_comparison_compare_what_they_show(house, monkeypatch):
+    monkeypatch.setattr(supervising, "SHOWN", 2)
+    found = house.due(4)
+    register, client = house.approved(found), of(house.one)
+    Record.objects.filter(pk=found[3].pk).update(title="更正后的题名")
+    first = client.get(at("supervise", register))
+    assert "有 1 处不符" in text(first)
+    again = client.get(at("supervise", register) + first.context["pager"]["next_url"])
+    assert "现为“更正后的题名”" in text(again) and text(again).count("相符</span>") == 1
+    assert "核对结果与签署" in text(again) and "比对结果的摘要" not in text(again)
+    back = client.get(at("supervise", register) + again.context["pager"]["prev_url"])
+    assert "有 1 处不符" in text(back)
+
+
 def test_a_difference_is_named_and_nothing_can_be_signed(house, without_triggers):
     register = house.approved(house.due(2))
     row = register.rows.get(position=2)
@@ -247,6 +262,8 @@ def test_execution_is_begun_with_manner_place_and_password_and_shows_its_progres
     register = fresh(register)
     html = text(client.get(at("register", register)))
     assert at("paper", register.certificate) in html and "已销毁" in html
+    kept = client.get(at("paper", Paper.objects.get(kind="销毁留证目录")))
+    assert "jsonl.gz" in kept["Content-Disposition"]
     stub = client.get(reverse("record", args=[records[0].pk]))
     html = text(stub)
     for words in ("只保留目录信息、摘要和处置凭证", str(register), "已证明不存在", "机房", "销毁执行记录"):

@@ -122,6 +122,16 @@ def test_home_costs_the_same_for_one_register_and_for_four(house):
     assert queries(client, "/") == one
 
 
+def test_home_costs_the_same_for_one_appraisal_and_for_three(panel):
+    client = of(panel.business)
+    panel.opened([panel.due_record()])
+    one = queries(client, "/")
+    for _ in range(2):
+        panel.opened([panel.due_record(), panel.due_record()])
+    assert queries(client, "/") == one
+    assert text(client.get("/")).count("鉴定意见等您发表") == 3
+
+
 def test_the_fonds_file_lists_every_paper_with_its_download(house):
     register = house.filed()
     client = of(house.manager)
