@@ -30,7 +30,7 @@ from archive.models import DigitalObject, Fonds, RecordParty, SourceSystem
 from ingest import confirmations, reports, staging
 from ingest.models import CONFIRMATION, JUDGEMENT, PERIOD, Submission
 
-ENGINE = "3"
+ENGINE = "4"
 """Raised when a check's meaning changes, so that reports tell which engine wrote them."""
 
 

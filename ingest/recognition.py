@@ -184,14 +184,15 @@ def _contradictions(record: Record, item: DigitalObject, text: str) -> list[Find
     rows = [
         FindingRow(
             submission=submission, position=position + number, check_id="X-TEXT", property="authenticity",
-            verdict="manual", file=item.path[:400], field=field, value=text_layer.masked(read)[:300],
-            rule="识别出的文字与申报的姓名、号码一致",
+            verdict="manual", file=item.path[:400], field=other.field, value=text_layer.masked(other.found)[:300],
+            pages=list(other.pages), rule="识别出的文字与申报的姓名、号码一致",
             message=(
-                f"{item.path}：识别出的{field}为“{text_layer.masked(read)}”，申报为“{text_layer.masked(said)}”。"
+                f"{item.path}：识别出的{other.field}为“{text_layer.masked(other.found)}”，"
+                f"申报为“{text_layer.masked(other.said)}”。"
                 "机器识别可能有误，请打开文件核对。"
             )[:1000],
         )
-        for number, (field, read, said) in enumerate(text_layer.contradictions(text, declared))
+        for number, other in enumerate(text_layer.contradictions(text, declared))
     ]  # fmt: skip
     return FindingRow.objects.bulk_create(rows)
 

@@ -149,7 +149,7 @@ MUTANTS = [
     m("alias-ignored", "工伤 is not known as 工伤保险",
       "archive/profiles/_model.py", "for word in (entry.label, entry.code, *entry.aliases):", "for word in (entry.label, entry.code):", PROFILES),
     m("text-contradiction-ignored", "the form of another person is filed under this one",
-      "archive/inspection/text_layer.py", "        if found:\n", "        if False:\n", "tests/pure/test_text_layer.py"),
+      "archive/inspection/text_layer.py", "            if value not in declared.everything:\n", "            if False:\n", "tests/pure/test_text_layer.py"),
     m("encrypted-pdf-accepted", "a file that nobody can open is kept for a hundred years",
       "archive/inspection/usability.py", '"encrypted-user": Meaning("failed"', '"encrypted-user": Meaning("warning"', f"{EXAMINE}::test_pdf_files"),
     m("traversal-allowed", "an entry of a zip is written outside its folder",

@@ -64,6 +64,7 @@ class MeasuredFile:
     mime: str | None = None
     pages: int | None = None  # None where the format has none
     text: str = ""  # text layer, cut at TEXT_LIMIT
+    cells: list[list] = field(default_factory=list)  # the same in pieces with their places: probes/cells.py
     probe: dict[str, Any] = field(default_factory=dict)  # what the fenced child reported: see probes/
     location: Path | None = None  # where the bytes lie now, for the virus scanner
     inner: list[dict[str, Any]] = field(

@@ -215,6 +215,7 @@ def _probe(
         mime=probe.get("mime"),
         pages=probe.get("pages"),
         text=probe.pop("text", ""),
+        cells=probe.pop("cells", []),
         probe=probe,
         location=path,
     )
@@ -234,6 +235,7 @@ def _probe(
             "probe", path=found["path"], name=found["name"], extract_to=deeper, trusted=trusted
         )
         answer.pop("text", None)
+        answer.pop("cells", None)
         inner["probe"] = answer
         pending += [(one, label, depth + 1) for one in answer.get("attachments", ())]
     if pending:  # many files in one box are many; boxes in boxes without end are meant to be

@@ -1,20 +1,23 @@
 """The words in a file against the declaration: does the text give another person than the one declared?
 
-A contradiction = behind the label of a name, number or declared date stands another value, and nothing declared of
-that sort stands anywhere in the file. Not mentioned is no contradiction, and in doubt there is none: an alarm that is
-false sends a good case back. Roles (经办人, 法定代表人 …) and table headings are passed over.
+A contradiction = behind the label of a name, number or declared date, beside it or below it in a table (`columns.py`),
+stands another value, and nothing declared of that sort stands anywhere in the file. Not mentioned is no contradiction,
+and in doubt there is none: an alarm that is false sends a good case back. Roles (经办人, 法定代表人 …) and table headings
+are passed over.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from archive import privacy
 
-from . import surnames
+from . import columns, surnames
 from .base import Check, Finding, Package, check
+from .probes.report import TEXT_LIMIT
 
 NAME_LABEL = re.compile(r"^(?:参保人员?|职工|本人|申请人|被保险人|个人|人员|乙方)?姓名$")
 NUMBER_LABEL = re.compile(
@@ -52,16 +55,36 @@ def text_agrees(check: Check, package: Package) -> Iterator[Finding]:
     for path, file in package.files.items():
         if not file.text:
             continue
-        for field, found, said in contradictions(file.text, declared):
+        for other in contradictions(file.text, declared, file.cells):
+            found, said = masked(other.found), masked(other.said)
+            if other.among > 1:
+                message = f"{path}：表中列有 {other.among} 个{other.field}（“{found}”等），没有申报的“{said}”。请打开文件核对是否放错了。"
+            else:
+                message = (
+                    f"{path}：文件中{other.field}为“{found}”，申报为“{said}”，两者不符。"
+                    "请核对是否放错了文件，改正后重新提交。"
+                )
             yield check.finding(
-                "failed",
-                f"{path}：文件中{field}为“{masked(found)}”，申报为“{masked(said)}”，两者不符。"
-                "请核对是否放错了文件，改正后重新提交。",
+                "manual" if other.among > 1 else "failed",
+                message,
                 file=path,
-                field=field,
-                value=masked(found),
+                field=other.field,
+                value=found,
                 rule="文本层内容与申报的姓名、号码、日期一致",
+                pages=other.pages,
             )
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """`found` in the text, `said` in the declaration. `among`: of so many values of a table, more than were declared and
+    none of them; 1 = the one value of its label."""
+
+    field: str
+    found: str
+    said: str
+    pages: tuple[int, ...]
+    among: int = 1
 
 
 class Declared:
@@ -93,10 +116,14 @@ class Declared:
         self.every_date = {day for text in _texts(submission) for day in _dates(text)}
 
 
-def contradictions(text: str, declared: Declared) -> Iterator[tuple[str, str, str]]:
-    """(field, value in the text, declared value), at most one per sort. Pure."""
-    words = _words(text)
+def contradictions(text: str, declared: Declared, cells: Iterable[list] = ()) -> Iterator[Contradiction]:
+    """At most one per sort. `text`: a form feed ends each page; `cells`: where its pieces stand. Of a text that was cut
+    off none: what was declared may stand behind. Pure."""
+    if len(text) >= TEXT_LIMIT:
+        return
+    words, pages = _words(text)
     whole = _plain("".join(words))
+    rows = columns.rows_of(cells, _bare)
     for field, label, shape, said in (
         ("姓名", NAME_LABEL, _is_name, declared.names),
         ("证件号码", NUMBER_LABEL, IDENTITY.match, [n for n in declared.numbers if IDENTITY.match(n)]),
@@ -104,13 +131,31 @@ def contradictions(text: str, declared: Declared) -> Iterator[tuple[str, str, st
     ):
         if not said or any(value in whole for value in said):
             continue
-        found = [value for value in _values(words, label, shape) if value not in declared.everything]
-        if found:
-            yield field, found[0], said[0]
-    yield from _other_dates(words, declared)
+        for index, value in _values(words, label, shape):
+            if value not in declared.everything:
+                yield Contradiction(field, value, said[0], pages[index])
+                break
+        else:
+            yield from _other_in_table(rows, field, label, shape, said, declared)
+    yield from _other_dates(words, pages, rows, declared)
 
 
-def _other_dates(words: list[str], declared: Declared) -> Iterator[tuple[str, str, str]]:
+def _other_in_table(
+    rows, field, label, shape, said: list[str], declared: Declared
+) -> Iterator[Contradiction]:
+    """A table of more persons than were declared may be of others in the right: a person looks."""
+
+    def value_of(text: str) -> str | None:
+        return value if shape(value := _plain(text)) else None
+
+    for found in columns.values(rows, label.match, value_of, ROLES.search):
+        if declared.everything.isdisjoint(found.values):
+            among = len(found.values) if len(found.values) > len(said) else 1
+            yield Contradiction(field, found.values[0], said[0], (found.page,), among)
+            return
+
+
+def _other_dates(words, pages, rows, declared: Declared) -> Iterator[Contradiction]:
     """The label has to be that of a declared date, to the letter: of the days in a form most are of something else."""
     spoken = {*_dates("".join(words)), *_dates(" ".join(words))}
     for label, said in declared.dates.items():
@@ -123,8 +168,17 @@ def _other_dates(words: list[str], declared: Declared) -> Iterator[tuple[str, st
             found = DATE.match(" ".join(behind)) or DATE.match("".join(behind))
             day = _day(found) if found else None
             if day and day not in declared.every_date:
-                yield label, day, said
+                yield Contradiction(label, day, said, pages[index])
                 return
+        for found in columns.values(rows, label.__eq__, _one_day, ROLES.search):
+            if len(found.values) == 1 and found.values[0] not in declared.every_date:
+                yield Contradiction(label, found.values[0], said, (found.page,))
+                return
+
+
+def _one_day(text: str) -> str | None:
+    found = DATE.fullmatch(re.sub(r"\s", "", text))
+    return _day(found) if found else None
 
 
 def _dates(text: str) -> list[str]:
@@ -141,8 +195,8 @@ def _day(found: re.Match[str]) -> str | None:
         return None
 
 
-def _values(words: list[str], label: re.Pattern, shape) -> Iterator[str]:
-    """What stands right behind each label and looks like a value of its sort."""
+def _values(words: list[str], label: re.Pattern, shape) -> Iterator[tuple[int, str]]:
+    """What stands right behind each label and looks like a value of its sort, with the place of the label."""
     for index, word in enumerate(words):
         if not label.match(word) or any(ROLES.search(w) for w in words[max(0, index - ROLE_REACH) : index]):
             continue
@@ -152,15 +206,25 @@ def _values(words: list[str], label: re.Pattern, shape) -> Iterator[str]:
         for length in range(1, 1 + (len(behind) if apart else 1)):
             value = _plain("".join(behind[:length]))
             if shape(value):
-                yield value
+                yield index, value
                 break
 
 
-def _words(text: str) -> list[str]:
-    """Words between blanks, colons and line ends; 姓　名 is one word, decoration is stripped."""
-    text = unicodedata.normalize("NFKC", text[:100_000])
-    text = re.sub(r"姓[ \t]{1,8}名", "姓名", text)
-    return [word for part in re.split(r"[\s:：]+", text) if (word := part.strip(DECORATION))]
+def _words(text: str) -> tuple[list[str], list[tuple[int, ...]]]:
+    """Words between blanks, colons and line ends; 姓　名 is one word, decoration is stripped. With the page of each, () where
+    there are none."""
+    words: list[str] = []
+    pages: list[tuple[int, ...]] = []
+    for number, page in enumerate(text.split("\f"), 1):
+        page = re.sub(r"姓[ \t]{1,8}名", "姓名", unicodedata.normalize("NFKC", page))
+        found = [word for part in re.split(r"[\s:：]+", page) if (word := part.strip(DECORATION))]
+        words += found
+        pages += [(number,) if "\f" in text else ()] * len(found)
+    return words, pages
+
+
+def _bare(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip(f"{DECORATION}:： ")
 
 
 def _is_name(value: str) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from archive.inspection.probes.report import TEXT_LIMIT
 from archive.inspection.text_layer import Declared, contradictions, masked
 
 ZHANG = {"name": "张三", "id_type": "居民身份证", "id_no": "441900199001011231"}
@@ -10,7 +11,8 @@ UNIT = {"name": "东莞市某某电子有限公司", "uscc": "91441900MA4UABCD9M
 
 
 def found(text, *persons, unit=None, **more):
-    return list(contradictions(text, Declared({"persons": list(persons), "unit": unit, **more})))
+    declared = Declared({"persons": list(persons), "unit": unit, **more})
+    return [(row.field, row.found, row.said) for row in contradictions(text, declared)]
 
 
 @pytest.mark.parametrize(
@@ -165,6 +167,17 @@ def test_in_doubt_of_a_day_there_is_no_contradiction(text):
 )
 def test_a_day_declared_in_any_shape_is_survived(fields):
     assert found("合同开始时间：2019年11月16日", ZHANG, fields=fields, handled_on=7) == []
+
+
+def test_a_text_that_was_cut_off_contradicts_nothing():
+    long = "姓名：李四\f" + "x" * TEXT_LIMIT
+    assert found(long[:TEXT_LIMIT], ZHANG) == [] and found(long[: TEXT_LIMIT - 1], ZHANG) != []
+
+
+def test_the_page_of_the_other_value_is_named():
+    declared = Declared({"persons": [ZHANG]})
+    assert [row.pages for row in contradictions("表\n\f\f姓名：李四\n\f", declared)] == [(3,)]
+    assert [row.pages for row in contradictions("姓名：李四", declared)] == [()]
 
 
 def test_days_are_named_and_persons_masked():

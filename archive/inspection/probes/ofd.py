@@ -11,7 +11,7 @@ import zlib
 
 from lxml import etree
 
-from . import names, ofd_signatures
+from . import cells, names, ofd_signatures
 from .report import TEXT_LIMIT, Report
 
 MOST_ENTRIES, MOST_BYTES, MOST_XML = 20_000, 1 << 30, 32 << 20
@@ -126,8 +126,13 @@ def _page(package: _Package, path: str) -> None:
         return
     _actions(package.report, content)
     if len(package.report.text) < TEXT_LIMIT:
-        words = ("".join(code.itertext()) for code in _all(content, "TextCode"))
-        package.report.add_text("\n".join(words) + "\n\f")
+        pieces = [
+            ("".join(code.itertext()), code.getparent().get("Boundary")) for code in _all(content, "TextCode")
+        ]
+        text = "\n".join(words for words, _ in pieces)
+        package.report.add_text(text.replace("\f", " ") + "\n\f")
+        if cells.LABELS.search(text) and len(package.report.cells) < cells.MOST_CELLS:
+            package.report.cells += cells.of_ofd_page(pieces, package.report.pages)
 
 
 def _actions(report: Report, element: etree._Element) -> None:

@@ -10,7 +10,7 @@ import re
 import pikepdf
 from lxml import etree
 
-from . import pdf_contents, sheets
+from . import cells, pdf_contents, sheets
 from .report import TEXT_LIMIT, Report
 
 MOST_PAGES = 20_000
@@ -224,14 +224,19 @@ def _read_page(report: Report, document, number: int) -> None:
         page = document[number]
     except pypdfium2.PdfiumError:
         report.say("page-unreadable")
+        report.add_text("\f")
         return
     try:
         if len(report.text) < TEXT_LIMIT:
             words = page.get_textpage()
-            report.add_text(words.get_text_range().replace("\r\n", "\n") + "\n\f")
+            text = words.get_text_range().replace("\r\n", "\n").replace("\f", " ")
+            report.add_text(text + "\n\f")
+            if cells.LABELS.search(text) and len(report.cells) < cells.MOST_CELLS:
+                report.cells += cells.of_pdf_page(words, number + 1)
             words.close()
     except pypdfium2.PdfiumError:
         report.say("page-text")
+        report.add_text("\f")
     finally:
         page.close()
 

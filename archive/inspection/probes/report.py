@@ -26,6 +26,7 @@ class Report:
     mime: str | None = None
     pages: int | None = None
     text: str = ""
+    cells: list[list] = field(default_factory=list)  # the same in pieces with their places, see cells.py
     pdfa: str | None = None  # what the file claims to be, never a proof
     signed: list[dict] = field(default_factory=list)  # a fact for each signature, see `signature`
     uncovered: list[str] = field(default_factory=list)  # parts of a signed file that no signature protects
