@@ -5,12 +5,22 @@ two connections) asks for `committed`: its tables are emptied afterwards, for wh
 """
 
 import pytest
+from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 
 from archive import stores as archive_stores
 from archive import triggers
 from archive.permissions import Actor, system_actor
 from config.assembly import TRIGGER_RULES
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The tables of the jobs are made without migrations, which saves seconds; here it is noted that none is left."""
+    if settings.EMBEDDED:
+        with django_db_blocker.unblock():
+            call_command("migrate", "django_q", database="jobs", fake=True, verbosity=0)
 
 
 def _commits(request: pytest.FixtureRequest) -> bool:

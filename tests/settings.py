@@ -29,7 +29,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # people s
 if EMBEDDED:
     for _alias, _database in DATABASES.items():
         # Files, not memory: several connections work on them as in the product. Nothing outlives a power cut.
-        _database["TEST"] = {"NAME": str(_folder / f"test-{_alias}.sqlite3")}
+        # Only the first plays the migrations; the tables of the jobs are made from their models (conftest.py).
+        _database["TEST"] = {"NAME": str(_folder / f"test-{_alias}.sqlite3"), "MIGRATE": _alias == "default"}
         _options = _database["OPTIONS"]
         _options["init_command"] = _options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
 CACHES = {

@@ -19,7 +19,6 @@ from datetime import date, datetime
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management import call_command
 from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
@@ -28,7 +27,7 @@ from archive.errors import ArchiveError
 from archive.locks import alone
 from archive.models import Backup, Event
 from archive.permissions import Actor
-from config import schedule
+from config import databases, schedule
 from config.assembly import TRIGGER_RULES
 from config.backup import database, envelope, moving, parcel, surroundings, taking
 from config.backup.refusals import BackupRefused, of_system
@@ -214,8 +213,7 @@ def _wake(told: dict, file: Path, actor: Actor) -> None:
             "这里的密钥文件（ARCHIVE_KEYS）不属于备份的那个系统，证件号码会解不开。请放回它自己的密钥文件。"
         )
         raise BackupRefused(what="恢复", reason=reason)
-    for alias in settings.DATABASES:
-        call_command("migrate", database=alias, verbosity=0, interactive=False)
+    databases.migrate()
     if gone := triggers.missing(connection, TRIGGER_RULES):
         raise BackupRefused(what="恢复", reason=f"缺少保护触发器：{'、'.join(gone[:5])}。")
     if connection.vendor == "postgresql" and (role := os.environ.get("DATABASE_APPLICATION_ROLE")):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core import checks
-from django.db import connection, connections
+from django.db import connection, connections, router
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
@@ -76,7 +76,8 @@ def _database(alias: str, name: str) -> Iterator[Part]:
             )
             return
     executor = MigrationExecutor(opened)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    wanted = executor.loader.graph.leaf_nodes()
+    plan = executor.migration_plan([node for node in wanted if router.allow_migrate(alias, node[0])])
     if plan:
         message = f"有 {len(plan)} 步数据库升级没有执行。"
         yield Part(part=name, state="failed", version=version, message=message, remedy=SETUP)

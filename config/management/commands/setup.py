@@ -4,14 +4,13 @@ import os
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
 
 from archive import determinations, grants, holdings, jobs, keks, privacy, profiles
 from archive.errors import WrongInput
 from archive.models import Record
 from archive.terms import SCHEMES
-from config import checks, promises, schedule
+from config import checks, databases, promises, schedule
 from config.commands import ArchiveCommand
 from search.engine import engine
 
@@ -54,8 +53,7 @@ class Command(ArchiveCommand):
             self.say(
                 f"已在密钥文件里加一把密钥加密密钥 {keks.add_to_file(Path(settings.ARCHIVE_KEYS))}。{keks.LOSS}"
             )
-        for alias in settings.DATABASES:
-            call_command("migrate", database=alias, verbosity=0, interactive=False)
+        databases.migrate()
         actor = self.actor()
         loaded = determinations.load_schedule(actor=actor)
         registry = profiles.registry()
