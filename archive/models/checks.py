@@ -17,6 +17,7 @@ class TrustedRoot(models.Model):
     not_before = models.DateTimeField("生效")
     not_after = models.DateTimeField("失效")
     basis = models.CharField("依据", max_length=300)
+    revocations = models.JSONField(default=dict)  # scope → list of revoked certificates, see `archive.trust`
     added_at = models.DateTimeField()
     added_by_name = models.CharField(max_length=60)
     removed_at = models.DateTimeField(null=True)
