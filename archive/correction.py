@@ -3,7 +3,8 @@
 Contract, for the records filed under a class or item, while they are in custody:
 - filed provisionally: takes the confirmed period, longer or shorter, but none below the known minimum of its class (what
   is too short to be legal stays as it is);
-- filed for less than was confirmed: takes the longer one. What is kept longer already (an appraisal) stays;
+- filed for less than was confirmed, of any of its classes: takes the longer one. What is kept longer already (an
+  appraisal) stays;
 - each correction is an event of its record, with the old period; 档号 and formation date never change, and the locks
   follow. A row of a register that was frozen before no longer fits its record: nobody can sign for its destruction.
 A confirmation announces itself (CONFIRMED); the worker corrects in bounded steps, so a kill leaves none forgotten.
@@ -19,6 +20,7 @@ from django.db.models import Q, QuerySet
 from archive import changes, extension, periods
 from archive.determinations import CONFIRMED, Known, minimum
 from archive.models import Determination, Record
+from archive.periods import SEVERAL
 from archive.permissions import Actor, system_actor
 from archive.terms import RETENTIONS
 
@@ -35,9 +37,11 @@ def affected(key: str) -> QuerySet[Record]:
     less = Q(retention__in=[period for period in RETENTIONS if periods.shorter(period, target)])
     if least is None or not periods.shorter(target, least):
         less |= Q(provisional=True)
-    return Record.objects.filter(
-        less, state="archived", retention_key=key
-    )  # whoever confirms decides for the site
+    under = Q(retention_key=key) | Q(retention_key__startswith=f"{key}{SEVERAL}")
+    under |= Q(retention_key__endswith=f"{SEVERAL}{key}") | Q(
+        retention_key__contains=f"{SEVERAL}{key}{SEVERAL}"
+    )
+    return Record.objects.filter(under, less, state="archived")  # whoever confirms decides for the site
 
 
 def spread(*, actor: Actor, limit: int = STEP) -> int:
@@ -76,18 +80,20 @@ def _correct(row: Determination, limit: int, actor: Actor) -> int:
     done = 0
     while done < limit:
         part = min(CHUNK, limit - done)
-        ids = list(affected(row.key).order_by("pk").values_list("pk", flat=True)[:part])
+        found = list(affected(row.key).order_by("pk").values_list("pk", "retention_key")[:part])
+        known = Known(key for _, key in found)
         with transaction.atomic():
-            for pk in ids:
-                _take(pk, decided.retention, row, actor)
-        done += len(ids)
-        if len(ids) < part:
+            for pk, _ in found:
+                _take(pk, known, row, actor)
+        done += len(found)
+        if len(found) < part:
             break
     return done
 
 
-def _take(pk: UUID, period: str, row: Determination, actor: Actor) -> None:
+def _take(pk: UUID, known: Known, row: Determination, actor: Actor) -> None:
     record = Record.objects.select_for_update(of=("self",)).get(pk=pk)
+    period = known.period_of(record.retention_key, record.formed_on).retention
     if record.state == "archived" and (record.provisional or periods.shorter(record.retention, period)):
         action = "record.period_confirmed" if record.retention == period else "record.period_corrected"
         extension.write(

@@ -8,7 +8,7 @@ The more precise one wins: a single item before its class. A determination is ne
 import csv
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from uuid import UUID
@@ -30,8 +30,9 @@ FILE_TERMS = {"会计档案办法": "会计", "UNKNOWN": ""}
 
 @dataclass(frozen=True)
 class Period:
-    """`retention` None = undetermined: the package waits. `key` is the class or item that decided. `settled` says
-    that a register may rest on it: confirmed by the manager, or known from two sources and never provisional."""
+    """`retention` None = undetermined: the package waits. `key` is the class or item that decides, or all the classes
+    ("1-2、1-4"): the longest holds, so each of them may lengthen it. `settled` says that a register may rest on it:
+    confirmed by the manager, or known from two sources and never provisional; of several classes each of them."""
 
     retention: str | None
     key: str
@@ -49,7 +50,7 @@ class Known:
     they are."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        keys = set(keys)
+        keys = {one for key in keys for one in periods.classes_of(key)}
         self._decided: dict[str, list[Determination]] = defaultdict(list)
         self._schedule: dict[str, list[RetentionClass]] = defaultdict(list)
         if not keys:
@@ -61,7 +62,16 @@ class Known:
             self._schedule[row.code].append(row)
 
     def period_of(self, key: str, on: date) -> Period:
-        """What holds today for a class or item, for what was formed on that day."""
+        """What holds today for a class, several classes or an item, for what was formed on that day. Of several the
+        longest; one of them unknown: unknown."""
+        found = [self._period_of(one, on) for one in periods.classes_of(key)]
+        if unknown := next((one for one in found if one.retention is None), None):
+            return unknown
+        longest = periods.longest([one.retention for one in found])
+        deciding = next(one for one in found if one.retention == longest)
+        return replace(deciding, key=key, settled=all(one.settled for one in found))
+
+    def _period_of(self, key: str, on: date) -> Period:
         decided = self.decision(key)
         if decided:
             return decided
@@ -84,6 +94,9 @@ class Known:
 
     def unsettled(self, key: str) -> list[Span]:
         """When what is formed in that class or item may enter no register yet; empty = it always may."""
+        return [span for one in periods.classes_of(key) for span in self._unsettled(one)]
+
+    def _unsettled(self, key: str) -> list[Span]:
         decided, rows = self.decision(key), self._schedule[key]
         if decided or not rows:
             return [] if decided and decided.settled else [(None, None)]
@@ -113,18 +126,13 @@ def resolve(classes: Sequence[str], item_key: str, on: date) -> Period:
     known = Known([item_key, *classes])
     if decided := known.decision(item_key):
         return decided
-    found = [known.period_of(code, on) for code in classes if code != "site"]
-    if not found or "site" in classes:
+    if not classes or "site" in classes:
         return Period(
             None,
             item_key,
             reason=f"保管期限待定：期限表没有规定这个事项的期限，由本单位按事项判定（{item_key}）。",
         )
-    unknown = next((period for period in found if period.retention is None), None)
-    if unknown:
-        return unknown
-    longest = periods.longest([period.retention for period in found])
-    return next(period for period in found if period.retention == longest)
+    return known.period_of(periods.SEVERAL.join(classes), on)
 
 
 def period_of(key: str, on: date) -> Period:

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from archive import catalogue, object_keys, privacy, terms
+from archive import catalogue, object_keys, periods, privacy, terms
 from archive.models import (
     Determination,
     DigitalObject,
@@ -142,8 +142,12 @@ def _related_by(record: Record) -> list[dict]:
 
 
 def _decisions(key: str) -> list[dict]:
-    """What the site decided about the period of this class or item, the oldest first."""
-    rows = Determination.objects.filter(key=key).order_by("id").select_related("decided_by")
+    """What the site decided about the period of these classes or this item, the oldest first."""
+    rows = (
+        Determination.objects.filter(key__in=periods.classes_of(key))
+        .order_by("id")
+        .select_related("decided_by")
+    )
     return [
         _row(row, "id", "decided_by") | {"decided_by": who_is(row.decided_by) if row.decided_by else None}
         for row in rows

@@ -14,6 +14,14 @@ _LENGTH = {"10": 10, "30": 30, ACCOUNTING: 30.5, "50": 50, "100": 100, PERMANENT
 longer than 30, shorter than 50, until its own schedule is loaded."""
 
 
+SEVERAL = "、"
+"""Between the classes of a key, when a case falls into several: "1-2、1-4"."""
+
+
+def classes_of(key: str) -> list[str]:
+    return key.split(SEVERAL)
+
+
 def years(retention: str) -> int | None:
     """The number of years, or None for 永久 and 会计 (whose own schedule decides)."""
     if retention not in RETENTIONS:

@@ -76,6 +76,18 @@ def test_a_final_period_that_is_too_short_is_raised_too():
     assert corrected(record)[0] == "30"
 
 
+@pytest.mark.parametrize("key", ["1-4、8-3", "8-3、1-4", "8-3、1-4、8-4"])
+def test_a_record_of_several_classes_moves_with_whichever_becomes_the_longest(key):
+    record = provisional(provisional=False, retention_key=key)
+    stranger = provisional(provisional=False, retention_key="8-3")
+    confirm("50", "1-4")
+    correction.spread(actor=SYSTEM)
+    assert (corrected(record)[0], corrected(stranger)[0]) == ("50", "10")
+    confirm("30", "8-3")
+    correction.spread(actor=SYSTEM)
+    assert (corrected(record)[0], corrected(stranger)[0]) == ("50", "30")
+
+
 def test_nothing_goes_below_the_schedule_even_where_the_schedule_became_longer_since(actor):
     row = RetentionClass.objects.filter(period="10").first()
     record = provisional(retention_key=row.code, period="30")

@@ -33,7 +33,15 @@ def test_the_schedule_is_loaded_once_and_its_rows_are_never_rewritten(actor):
 def test_a_case_takes_the_period_of_its_class_and_of_several_the_longest():
     assert (period("1-2").retention, period("1-2").key) == ("100", "1-2")
     assert period("1-4").retention == "10"
-    assert (period("1-4", "1-2").retention, period("1-4", "1-2").key) == ("100", "1-2")
+    assert (period("1-4", "1-2").retention, period("1-4", "1-2").key) == ("100", "1-4、1-2")
+
+
+def test_of_several_classes_each_must_be_settled_before_a_register_rests_on_them(actor):
+    known = determinations.Known(["1-2、1-4"])
+    assert determinations.settled("1-2", ON) and not determinations.settled("1-4", ON)
+    assert not period("1-2", "1-4").settled and known.unsettled("1-2、1-4") == [(None, None)]
+    determinations.confirm("1-4", basis=BASIS, actor=actor)
+    assert period("1-2", "1-4").settled and not determinations.Known(["1-2、1-4"]).unsettled("1-2、1-4")
 
 
 @pytest.mark.parametrize("classes", [("2-?",), ("1-2", "2-?"), ("site",), ("1-2", "site"), ("9-99",)])
