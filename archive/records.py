@@ -119,7 +119,7 @@ def create(new: NewRecord, *, actor: Actor, store_names: Sequence[str]) -> Recor
         pk=new.fonds.pk
     )  # as it is decided now
     objects = [_object(new.id, position, item, everything) for position, item in enumerate(new.objects)]
-    texts = [_text(item) for item in new.objects if item.text]
+    texts = [text_row(item.id, item.text) for item in new.objects if item.text]
     copies = [
         Copy(
             object_id=item.id,
@@ -233,9 +233,10 @@ def _object(record_id: UUID, position: int, new: NewObject, encrypted: bool) -> 
     )
 
 
-def _text(new: NewObject) -> ObjectText:
-    text, tokens = privacy.tokenise_numbers(new.text)
-    return ObjectText(object_id=new.id, text=text, tokens=" ".join(dict.fromkeys(tokens)))
+def text_row(object_id: UUID, text: str) -> ObjectText:
+    """The words of a file for the index, unsaved: every number in them a keyed token."""
+    words, tokens = privacy.tokenise_numbers(text)
+    return ObjectText(object_id=object_id, text=words, tokens=" ".join(dict.fromkeys(tokens)))
 
 
 def _party(record_id: UUID, position: int, new: NewParty) -> RecordParty:

@@ -13,7 +13,7 @@ from archive import changes, correction, extension, keeping, spreading
 from archive.errors import ArchiveError
 from archive.inspection.fence import Fence
 from archive.permissions import Actor
-from ingest import pipeline
+from ingest import pipeline, texts
 from ingest import reading as ingest_reading
 from ingest.transports import incoming
 from retention import appraisal, execution, holds, register_papers, registers
@@ -49,7 +49,8 @@ def turn(fence: Fence, *, actor: Actor, stop: Callable[[], bool] = lambda: False
     """One round over all kinds of work. Returns how much was done; 0 = idle."""
     done = incoming.work(fence, stop=stop)
     done += pipeline.work(fence, actor=actor, stop=stop)
-    for follower in (*FOLLOWERS, lambda actor: execution.work(actor=actor, stop=stop)):
+    others = (lambda actor: texts.drain(fence), lambda actor: execution.work(actor=actor, stop=stop))
+    for follower in (*FOLLOWERS, *others):
         try:
             done += follower(actor)
         except ArchiveError as fault:

@@ -80,6 +80,8 @@ def _chosen(row: Copy, held: Sequence[Version]) -> Version:
 
 
 def _missing(row: Copy, item: DigitalObject, there: Mapping, report: Report) -> None:
+    if row.state == "removed":  # its store was given up before anything was written
+        return
     unwritten = row.state in ("pending", "failed") and bool(there)  # to be written from another copy
     if unwritten and not row._state.adding:
         return  # it was not written before either

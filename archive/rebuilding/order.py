@@ -3,7 +3,7 @@
 In this order, each phase committed in pieces and repeatable, so that a killed rebuild is simply started again:
 1. the newest whole snapshot of the site and of each fonds (archive/snapshots.py), in one transaction with the mark
    that a rebuild is under way;
-2. the ledgers, from the seals and their pages, every row proven (archive/ledgers.py);
+2. the ledgers, from the seals and their pages, every row proven (journals.py);
 3. every record the stores hold, from its newest manifest: it is younger than any snapshot and alone has the cipher text;
    its copies from the listing;
 4. the stubs of destroyed records, believed only where nothing of the record is there;
@@ -12,7 +12,7 @@ A file that is damaged or unreadable is named with its reason, never fatal; a st
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,18 +21,17 @@ from uuid import UUID
 from django.core.management.color import no_style
 from django.db import connection, transaction
 
-from archive import audit, catalogue, changes, ledgers, locks, permissions, seals, snapshots, stores
+from archive import audit, catalogue, changes, locks, permissions, seals, snapshots
 from archive.catalogue import TABLE
-from archive.errors import StorageFailed, WrongState
+from archive.errors import WrongState
 from archive.identifiers import new_id
 from archive.models import Access, CatalogueSnapshot, Change, Event, Fonds, Seal
 from archive.permissions import Actor
-from archive.rebuilding import rest
+from archive.rebuilding import journals, rest
 from archive.rebuilding.loading import Loader
 from archive.rebuilding.records import Restorer
 from archive.rebuilding.report import Report
 from archive.rebuilding.salvage import Found, Holdings, manifest_of
-from archive.storage import StoredVersion
 
 MARK = "rebuild"
 """The topic of the one message in the outbox that says that a rebuild is under way."""
@@ -54,12 +53,12 @@ def rebuild(
         if not Change.objects.filter(topic=MARK).exists():
             _require_empty()
             _load_snapshots(folder, report, progress, with_snapshots)
-        _load_ledgers(report, progress)
+        journals.load(report, progress)
         holdings = stack.enter_context(Holdings(folder))
         if strange := holdings.fill(progress):
             report.problem("—", f"存储里有 {strange} 个不认识的对象，没有动它们")
         restorer = Restorer(holdings, report)
-        _load_records(holdings, restorer, report, progress)
+        load_records(holdings.records(), restorer, progress)
         rest.papers(restorer, report)
         rest.lost(holdings, report)
         progress("收尾", restorer.done)
@@ -149,112 +148,46 @@ def _know(opened: snapshots.Opened) -> None:
     )
 
 
-# Ledgers
-
-
-def _load_ledgers(report: Report, progress: Progress) -> None:
-    """Seals in order, as far as they form a chain, and the rows that their pages prove."""
-    files: dict[int, list[StoredVersion]] = {}
-    for store in stores.configured().values():
-        for one in store.iterate(seals.PREFIX):
-            number = one.key.removeprefix(seals.PREFIX).partition(".")[0]
-            if number.isdigit() and not one.marker:
-                files.setdefault(int(number), []).append(one)
-    last = Seal.objects.order_by("-number").first()
-    number, previous = (last.number + 1, last.digest) if last else (1, "")
-    while number in files:
-        sealed = _sealed(files[number], number, previous, report)
-        if sealed is None:
-            break
-        with transaction.atomic():
-            previous = _know_seal(sealed, files[number]).digest
-            _load_page(sealed, report)
-        progress("账本", number)
-        number += 1
-    if beyond := [one for one in files if one >= number]:
-        report.problem(seals.PREFIX, f"第 {number} 号封存读不出来，此后 {len(beyond)} 号的账没有恢复")
-
-
-def _sealed(versions: list[StoredVersion], number: int, previous: str, report: Report) -> seals.Sealed | None:
-    for one in versions:
-        try:
-            sealed = seals.parse(seals.read_file(stores.get(one.store), one.key, one.version))
-            if (sealed.number, sealed.previous) == (number, previous):
-                return sealed
-            raise ValueError("接不上前一号")
-        except (ValueError, StorageFailed) as fault:
-            report.problem(f"{one.store}:{one.key}", str(fault))
-    return None
-
-
-def _know_seal(sealed: seals.Sealed, versions: list[StoredVersion]) -> Seal:
-    copies = {one.store: one.version for one in reversed(versions)}
-    seal = seals.row_of(sealed, seals.key_of(sealed.number), copies)
-    seal.save(force_insert=True)
-    return seal
-
-
-def _load_page(sealed: seals.Sealed, report: Report) -> None:
-    key, faults = ledgers.key_of(sealed.number), []
-    for store in stores.configured().values():
-        for one in store.versions(key):
-            try:
-                rows = list(ledgers.rows_of(seals.read_file(store, key, one.version), sealed))
-            except (ValueError, StorageFailed) as fault:
-                faults.append(f"{store.name}：{fault}")
-                continue
-            for model in (Event, Access):
-                mine = [row for row in rows if isinstance(row, model)]
-                model.objects.bulk_create(mine, batch_size=500, ignore_conflicts=True)
-                report.counts[model._meta.label_lower] += len(mine)
-            return
-    report.problem(key, "；".join(faults) or "没有这一号封存的账页，其中的记录没有恢复")
-
-
 # Records
 
 
-def _load_records(holdings: Holdings, restorer: Restorer, report: Report, progress: Progress) -> None:
-    part: list[tuple[str, UUID]] = []
+def load_records(records: Iterator[tuple[str, UUID]], restorer: Restorer, progress: Progress) -> None:
+    """Bring these records (fonds, id) back, each from its newest manifest, a batch in one transaction."""
     with ThreadPoolExecutor(THREADS, thread_name_prefix="rebuild") as pool:
-
-        def bring_back() -> None:
-            asked = [(fonds, pk, holdings.versions_of(pk)) for fonds, pk in part]
+        for part in seals.batches(records, BATCH):
+            asked = [(fonds, pk, restorer.holdings.versions_of(pk)) for fonds, pk in part]
             found: list[Found] = list(pool.map(lambda one: manifest_of(*one), asked))
             for one in found:
                 for fault in one.faults:
-                    report.problem(*fault)
+                    restorer.report.problem(*fault)
             restorer.restore(found, pool)
             progress("档案", restorer.done)
 
-        for one in holdings.records():
-            part.append(one)
-            if len(part) == BATCH:
-                bring_back()
-                part.clear()
-        if part:
-            bring_back()
 
-
-def _finish(report: Report, actor: Actor) -> None:
+def reset_numbers() -> None:
+    """Numbers of rows go on behind those that came back."""
     models = [catalogue.models_by_label()[table.label] for table in TABLE] + [Event, Access, Seal]
-    with transaction.atomic():
-        with connection.cursor() as cursor:  # numbers of rows go on behind those that came back
-            for statement in connection.ops.sequence_reset_sql(no_style(), models):
-                cursor.execute(statement)
-        audit.record(
-            actor=actor,
-            action="catalogue.rebuilt",
-            kind="site",
-            subject="catalogue",
-            data={
-                "records": report.counts["archive.record"],
-                "snapshots": len(report.snapshots),
-                "problems": report.faults,
-                "from": report.snapshots[:50],
-            },
-        )
-        Change.objects.filter(topic=MARK).delete()
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), models):
+            cursor.execute(statement)
+
+
+@transaction.atomic
+def _finish(report: Report, actor: Actor) -> None:
+    reset_numbers()
+    audit.record(
+        actor=actor,
+        action="catalogue.rebuilt",
+        kind="site",
+        subject="catalogue",
+        data={
+            "records": report.counts["archive.record"],
+            "snapshots": len(report.snapshots),
+            "problems": report.faults,
+            "from": report.snapshots[:50],
+        },
+    )
+    Change.objects.filter(topic=MARK).delete()
 
 
 def under_way() -> bool:

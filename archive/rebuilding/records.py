@@ -37,10 +37,16 @@ FIXED = ("id", "reference_code", "fonds", "formed_on", "number", "archived_at", 
 STRANGE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, DatabaseError)
 """What a manifest can raise that somebody else has written."""
 GOING = ("disposing", "destroyed")
+WORDS = "text"
+"""Topic of the outbox: the words of these records are to be read from their files again (ingest/texts.py)."""
+
+
+class Contradiction(ValueError):
+    """What a manifest says cannot stand beside what the catalogue says. Its text is a Chinese sentence."""
 
 
 @dataclass
-class _Part:
+class Part:
     """A record of a batch, its rows made and not yet written."""
 
     found: Found
@@ -83,7 +89,8 @@ class Restorer:
             self._decisions = set()
             if len(found) == 1:
                 one = found[0]
-                self.report.problem(f"{one.fonds}/{one.record}", f"没有恢复：{type(fault).__name__} {fault}")
+                said = fault if isinstance(fault, Contradiction) else f"{type(fault).__name__} {fault}"
+                self.report.problem(f"{one.fonds}/{one.record}", f"没有恢复：{said}")
                 return
             for one in found:
                 self._attempt([one], pool)
@@ -139,10 +146,13 @@ class Restorer:
             for part in parts
         ]
         copies.bring(wanted, pool, self.report)
+        living = [part.record.pk for part in parts if part.record.state not in GOING]
+        told = changes.among(WORDS, living)
+        changes.announce(WORDS, *(pk for pk in living if pk not in told))
         self.report.counts["archive.record"] += len(new)
         self.report.counts["manifests"] += len(parts)
 
-    def _part(self, one: Found, before: dict[UUID, str]) -> _Part:
+    def _part(self, one: Found, before: dict[UUID, str]) -> Part:
         manifest = one.manifest
         fonds = self._fonds_of(manifest["fonds"])
         values = dict(manifest["record"])
@@ -167,7 +177,7 @@ class Restorer:
             objects.append(self._own(one, objects))
         for row in manifest["decisions"]:
             self._decision(row)
-        return _Part(
+        return Part(
             found=one,
             record=record,
             parties=[_party(catalogue.row_of(RecordParty, row | mine)) for row in manifest["parties"]],
@@ -223,7 +233,7 @@ class Restorer:
             row.save(force_insert=True)
             self.report.counts["archive.determination"] += 1
 
-    def _relations(self, parts: list[_Part]) -> None:
+    def _relations(self, parts: list[Part]) -> None:
         rows = []
         for part in parts:
             for values in part.found.manifest["relates"]:
@@ -234,7 +244,7 @@ class Restorer:
                 rows.append(row)
         Relation.objects.bulk_create(rows, ignore_conflicts=True)
 
-    def _events(self, parts: list[_Part]) -> None:
+    def _events(self, parts: list[Part]) -> None:
         """What the ledgers have not brought: their newest events were not sealed yet."""
         events = [row for part in parts for row in part.events]
         known = set(Event.objects.filter(pk__in=[row.pk for row in events]).values_list("pk", flat=True))
@@ -246,7 +256,7 @@ class Restorer:
         changes.announce("seal-event", *(row.pk for row in new))
         self.report.counts["archive.event"] += len(new)
 
-    def _keys(self, parts: list[_Part], known: set[UUID]) -> None:
+    def _keys(self, parts: list[Part], known: set[UUID]) -> None:
         for part in parts:
             if part.found.object is None or not any(item.encrypted for item in part.objects):
                 continue
@@ -268,7 +278,12 @@ class Restorer:
     def stub(self, manifest: dict) -> None:
         """A destroyed record, from what was written down before its bytes were removed."""
         code, pk = manifest["fonds"]["code"], UUID(manifest["record"]["id"])
-        if self.holdings.holds(pk) or Record.objects.filter(pk=pk, state="destroyed").exists():
+        if Record.objects.filter(pk=pk, state="destroyed").exists():
+            return
+        if there := self.holdings.versions_of(pk):
+            if any(UUID(item["id"]) not in there for item in manifest["objects"]):
+                said = "留证目录里有这一件，存储里只剩它的一部分对象：销毁可能只做了一半，查明之前请不要利用"
+                self.report.problem(f"{code}/{pk}", said)
             return
         self._attempt([Found(code, pk, {}, manifest)], None)
         Copy.objects.filter(object__record=pk).update(state="removed", legal_hold=False, fault="")

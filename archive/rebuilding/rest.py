@@ -12,7 +12,8 @@ from django.db.models import F, Max
 
 from archive import catalogue, fonds_file, manifests, seals, stores
 from archive.errors import StorageFailed
-from archive.models import ChainHead, Copy, Counter, Event, Fonds, Paper, Record, Relation
+from archive.models import Copy, Counter, Event, Fonds, Paper, Record, Relation
+from archive.rebuilding import journals
 from archive.rebuilding.records import Restorer
 from archive.rebuilding.report import Report
 from archive.rebuilding.salvage import Holdings
@@ -111,7 +112,7 @@ def settle(holdings: Holdings) -> None:
             rows = Relation.objects.filter(record=record, business_no=business_no, kind=kind)
             rows.update(earlier=earlier)
     _begun()
-    _heads()
+    journals.heads()
     _counters()
 
 
@@ -123,30 +124,6 @@ def _begun() -> None:
     for part in seals.batches(begun.iterator(500)):
         rows = Record.objects.filter(pk__in=part, state="archived")
         rows.update(state="disposing", revision=F("revision") + 1)
-
-
-def _heads() -> None:
-    """How long every chain is and where it ends, from its events."""
-    there = set(ChainHead.objects.values_list("kind", "subject"))
-    rows = Event.objects.order_by("kind", "subject", "sequence")
-    columns = rows.values_list("kind", "subject", "sequence", "digest").iterator(1000)
-    for part in seals.batches(_ends(columns)):
-        new = [row for row in part if (row.kind, row.subject) not in there]
-        ChainHead.objects.bulk_create(new)
-        for row in part:
-            if (row.kind, row.subject) in there:
-                longer = ChainHead.objects.filter(kind=row.kind, subject=row.subject, count__lt=row.count)
-                longer.update(count=row.count, digest=row.digest)
-
-
-def _ends(rows: Iterator[tuple]) -> Iterator[ChainHead]:
-    last = None
-    for kind, subject, sequence, digest in rows:
-        if last is not None and (last.kind, last.subject) != (kind, subject):
-            yield last
-        last = ChainHead(kind=kind, subject=subject, count=sequence, digest=digest)
-    if last is not None:
-        yield last
 
 
 def _counters() -> None:

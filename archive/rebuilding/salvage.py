@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from archive import contents, manifests, object_keys, stores
+from archive import contents, manifests, object_keys, seals, stores
 from archive.errors import StorageFailed
 from archive.models import DigitalObject, Fonds, Record
 from archive.segments import HEADER, SEGMENT, TAG
@@ -94,6 +94,18 @@ class Holdings:
     def records(self) -> Iterator[tuple[str, UUID]]:
         rows = self.file.execute("SELECT min(fonds), record FROM held GROUP BY record ORDER BY record")
         return ((fonds, UUID(record)) for fonds, record in rows)
+
+    def unknown(self) -> Iterator[tuple[str, UUID]]:
+        """Those of which some object has no row in the catalogue."""
+        rows = self.file.execute("SELECT DISTINCT record, object, fonds FROM held ORDER BY record")
+        last = ""
+        for part in seals.batches(rows):
+            ids = [UUID(item) for _, item, _ in part]
+            known = set(DigitalObject.objects.filter(pk__in=ids).values_list("pk", flat=True))
+            for record, item, fonds in part:
+                if record != last and UUID(item) not in known:
+                    last = record
+                    yield fonds, UUID(record)
 
     def holds(self, record: UUID) -> bool:
         return bool(

@@ -7,8 +7,9 @@ The stores lived on after the backup was made. Three things may lie there that t
   stubs, retention/stubs.py), it is destroyed again: the backup brought back names and cipher text that must not be there.
   Else every copy of it is marked as missing, with an event, so that nobody takes it for held. Nothing is marked before
   every store has answered.
-- seals of ledger entries it does not have. They are entered, so that the chain of seals goes on; the entries stay
-  missing, and `verify_audit` says so for ever.
+- seals of ledger entries it does not have. They are entered, so that the chain of seals goes on, and the entries with
+  them, from the pages in the stores. Those of a chain in which the restore has already written stay missing, and
+  `verify_audit` says so for ever.
 """
 
 import gzip
@@ -39,6 +40,7 @@ from archive.errors import ArchiveError, StorageFailed
 from archive.models import Copy, Counter, Damage, DigitalObject, FixityRun, ObjectKey, Record, Seal
 from archive.numbering import CODES
 from archive.permissions import Actor
+from archive.rebuilding import Report, journals
 from archive.storage import Store, StoredVersion
 
 EXTENT = "restore"
@@ -82,8 +84,10 @@ def reconcile(*, actor: Actor) -> Reconciled:
         ) as seen:  # a temporary file of SQLite's own: the memory stays bounded
             _list(seen, found)
             _unknown(seen, found)
+            lost = _adopt_seals(
+                found, actor
+            )  # first: the chains of the records go on behind what is known of them
             _absent(seen, found, actor)
-        lost = _adopt_seals(found, actor)
         _verify(found, lost)
     except ArchiveError as fault:
         found.unasked = str(fault)
@@ -330,6 +334,7 @@ def _adopt_seals(found: Reconciled, actor: Actor) -> set[tuple[str, int | None]]
         number, previous = number + 1, seals.digest_of(sealed)
     if found.seals:
         with transaction.atomic():
+            journals.load(Report(), lambda what, count: None, first=found.seals[0], living=True)
             data = {"first": found.seals[0], "last": found.seals[-1], "missing": len(lost)}
             audit.record(actor=actor, action="seal.adopted", kind="site", subject="backup", data=data)
     return lost

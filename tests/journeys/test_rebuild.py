@@ -5,10 +5,9 @@ import shutil
 from datetime import date
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from archive import (
-    catalogue,
     contents,
     extension,
     fixity,
@@ -16,77 +15,17 @@ from archive import (
     privacy,
     rebuilding,
     snapshots,
-    triggers,
 )
 from archive.errors import WrongState
-from archive.models import Copy, Event, Fonds, Record, User
-from archive.rebuilding import order
+from archive.models import Copy, Event, Fonds, Record
 from archive.records import NewParty
 from archive.verification import verify_audit
-from config.assembly import TRIGGER_RULES
 from retention import execution, recovery, stubs
 from tests import filed
 from tests.aged import SYSTEM, Aged
+from tests.lost import LISTED, LOST, differences, lose_the_database, rows
 
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
-
-LEDGER = ("archive.event", "archive.access", "archive.seal", "archive.chainhead")
-NATURAL = {
-    "archive.chainhead": ("kind", "subject"),
-    "archive.recordparty": ("record_id", "kind", "position"),
-    "archive.relation": ("record_id", "business_no", "kind"),
-    "archive.copy": ("object_id", "store"),
-    "archive.counter": ("scope",),
-    "archive.determination": ("key", "kind", "decided_at"),
-    "archive.fonds": ("code",),
-    "archive.department": ("name",),
-}
-"""Tables whose number of a row says nothing → what names a row of it."""
-
-LISTED = {"id", "version", "lock_until", "lock_mode", "renew_on", "checked_at", "written_at", "attempts"}
-"""Columns of a copy that come from the listing where no snapshot knows them."""
-
-
-def rows():
-    """Every row of the catalogue and the ledgers, by table and by what names it, column by column."""
-    found = {}
-    for label in [table.label for table in catalogue.TABLE] + list(LEDGER):
-        model = catalogue.models_by_label()[label]
-        hidden = next((table.without for table in catalogue.TABLE if table.label == label), ())
-        named = NATURAL.get(label, (model._meta.pk.attname,))
-        found[label] = {}
-        for row in model._base_manager.all():
-            values = catalogue.values_of(row, hidden)
-            if label in NATURAL:
-                values.pop("id")
-            for column in ("fonds_id", "department_id"):  # by their numbers
-                if values.get(column) is not None:
-                    values[column] = str(getattr(row, column.removesuffix("_id")))
-            found[label][tuple(str(getattr(row, name)) for name in named)] = values
-    return found
-
-
-def lose_the_database():
-    triggers.uninstall(connection, TRIGGER_RULES)
-    with connection.constraint_checks_disabled(), transaction.atomic():
-        for model in reversed(list(catalogue.models_by_label().values())):
-            if model._meta.app_label in ("archive", "ingest", "retention") and not model._meta.proxy:
-                model._base_manager.all()._raw_delete("default")
-    triggers.install(connection, TRIGGER_RULES)
-    assert not Record.objects.exists() and not User.objects.exists() and not Event.objects.exists()
-
-
-def differences(before, after):
-    """Table → rows that are new ("+name"), gone ("-name"), and columns that differ."""
-    found = {}
-    for label, old in before.items():
-        new = after[label]
-        said = {f"+{row}" for row in set(new) - set(old)} | {f"-{row}" for row in set(old) - set(new)}
-        for name in set(old) & set(new):
-            said |= {column for column in old[name] if old[name][column] != new[name].get(column)}
-        if said:
-            found[label] = said
-    return found
 
 
 def rebuild(**how):
@@ -161,14 +100,6 @@ def test_without_any_snapshot_manifests_stubs_and_ledger_are_enough_for_the_reco
     the_archive_goes_on(life)
 
 
-LOST = {
-    "retention.person", "retention.signature", "retention.group", "retention.member", "retention.appraisal",
-    "retention.appraisalitem", "retention.opinion", "retention.opinionitem", "retention.register", "retention.edition",
-    "retention.registerrow", "retention.supervision",
-}  # fmt: skip
-"""What only a snapshot brings back as rows. What was decided stands in the ledger and the fonds file."""
-
-
 # What is damaged is named, and stops nothing else
 
 
@@ -237,7 +168,7 @@ def test_only_an_empty_database_is_filled(stores):
         rebuilding.rebuild(actor=SYSTEM)
 
 
-@pytest.mark.parametrize("phase", ["_load_ledgers", "_load_records", "_finish"])
+@pytest.mark.parametrize("phase", ["journals.load", "load_records", "_finish"])
 def test_a_rebuild_that_was_killed_is_started_again_and_goes_on(stores, monkeypatch, phase):
     life = Aged(stores, count=12)
     snapshots.take(actor=SYSTEM)
@@ -252,7 +183,7 @@ def test_a_rebuild_that_was_killed_is_started_again_and_goes_on(stores, monkeypa
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(order, phase, die)
+        patch.setattr(f"archive.rebuilding.order.{phase}", die)
         with pytest.raises(Killed):
             rebuilding.rebuild(actor=SYSTEM)
     assert rebuilding.under_way()

@@ -34,7 +34,7 @@ from archive.models import Block
 assert Block.objects.filter(record=one, lifted_at=None).exists()
 extension.extend(two.pk, "永久", basis="演练", decided_on=date(2026, 1, 5), actor=actor)
 """
-SEAL = "from archive import seals\nseals.seal_ledgers(actor=actor)\n"
+SEAL = "from archive import ledgers, seals\nseals.seal_ledgers(actor=actor)\nledgers.write_pages()\n"
 READ = """
 import hashlib, json
 from archive import contents
@@ -196,6 +196,12 @@ def test_what_happened_after_the_backup_is_told_and_nothing_lost_is_shown_as_hel
 
     house.run("ingest", packages[4])
     assert numbers(house)[0] == 3, "the number of a record that only the store knows is not drawn again"
+    assert newer not in {str(row[0]).replace("-", "") for row in house.rows("SELECT id FROM archive_record")}
+    taken = house.run("rebuild", "--missing")[-1]
+    assert [what for _, what in taken["taken"]] == ["补入"] and taken["problems"] == 0
+    house.run("work", "--once")
+    assert numbers(house)[:2] == [3, 2] and house.run("find", taken["taken"][0][0])[-1]["total"] == 1
+    assert house.run("rebuild", "--missing")[-1]["taken"] == []
     house.shell(SEAL)
     assert house.rows("SELECT max(number) FROM archive_seal")[0][0] > max(told["seals"]), "sealing goes on"
 

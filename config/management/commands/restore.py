@@ -58,16 +58,13 @@ class Command(ArchiveCommand):
             self.say(
                 f"存储里有 {len(found.unknown)} 件的电子文件是备份之后写入的，恢复的目录里没有（电子文件都还在，没有动）。"
             )
-            self.say(
-                f"其中整件都不在目录里的，档号已经留空（{len(found.codes)} 个），新归档的不会重号。要让目录完整，"
-                "可改在空库里运行 manage.py rebuild，只凭存储重建。"
-            )
+            self.say(f"其中整件都不在目录里的，档号已经留空（{len(found.codes)} 个），新归档的不会重号。")
         if found.destroyed:
             self.say(
                 f"有 {len(found.destroyed)} 件在备份之后已经销毁（全宗卷有留证目录），已再次销毁，只留存根。"
             )
         if found.unread:
-            self.say(f"其中 {found.unread} 件的档号读不出：弄清之前请不要归档新的，以免重号。")
+            self.say(f"其中 {found.unread} 件的档号读不出：rebuild --missing 之前请不要归档新的，以免重号。")
         if found.absent:
             self.say(
                 f"有 {len(found.absent)} 件在所有存储里都没有，可能在备份之后已经销毁。已标为缺失，不当作在管。请对照全宗卷的销毁执行记录："
@@ -80,13 +77,18 @@ class Command(ArchiveCommand):
             )
         if found.seals:
             self.say(
-                f"备份之后的封存第 {found.seals[0]} 到 {found.seals[-1]} 号已补登记；其中 {found.explained} 处账目不在备份里，"
-                "以后的 verify_audit 会一直说出来：这是实情，请把恢复的经过写成文件存入全宗卷。"
+                f"备份之后的封存第 {found.seals[0]} 到 {found.seals[-1]} 号已补登记；其中 {found.explained} 处账目不在备份里："
+                "rebuild --missing 补入接得上的，其余的以后 verify_audit 会一直说出来，这是实情。"
+                "请把恢复的经过写成文件存入全宗卷。"
             )
         for fault in found.faults[:SHOWN]:
             self.say(f"账本不符：{fault.subject} {fault.sequence or ''} {FAULTS[fault.fault]}")
         self.say("账本核对无误。" if not found.faults else f"账本有 {len(found.faults)} 处不符，请查清。")
-        self.say("检索库由工作进程重建。接着请运行：manage.py doctor，manage.py fixity --all。")
+        missing = "manage.py rebuild --missing（把备份之后归档和决定的补进目录，先做这一步，再启动服务），"
+        self.say(
+            f"检索库由工作进程重建。接着请运行：{missing if found.unknown or found.seals else ''}"
+            "manage.py doctor，manage.py fixity --all。"
+        )
 
 
 def asked() -> str:
