@@ -18,7 +18,7 @@ class Meaning:
 
     verdict: str
     sentence: str
-    remedy: str
+    remedy: str = ""
     rule: str = ""
 
 
@@ -41,7 +41,7 @@ def judge(
                 where = where or (f"（共 {len(found)} 处）" if len(found) > 1 else "")
                 details = [fault["detail"] for fault in found if fault["detail"]]
                 yield check.finding(
-                    meaning.verdict if outer or meaning.verdict == "warning" else inside,
+                    inside if meaning.verdict == "failed" and not outer else meaning.verdict,
                     f"{label}：{meaning.sentence}{where}。{meaning.remedy}",
                     file=path,
                     value=shown("；".join(details[:3])),

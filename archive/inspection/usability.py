@@ -22,6 +22,7 @@ READING = {
     "unsupported": Meaning("warning", "格式合法而少见，检测程序不能打开，未核实内容是否完整", LOOK),
     "too-large-to-open": Meaning("failed", "打开文件所需内存超过上限", "请降低分辨率或拆分后再提交。"),
     "too-many-pages": Meaning("failed", "页数超过上限", "请拆分后再提交。"),
+    "pictures-left": Meaning("not-run", "图像太多，没有全部解码，未核实其余的是否完整"),
     "too-many-objects": Meaning("warning", "内部对象过多，没有全部检查", LOOK),
     "damaged": Meaning("warning", "文件结构有损坏，阅读软件自行修补后才能打开", LOOK),
     "stream-damaged": Meaning("warning", "有内容数据不能解码", LOOK),

@@ -327,9 +327,26 @@ def test_a_declaration_made_to_break_its_reader_fails(kind, fence, tmp_path):
     assert result["verdict"] == "reject"
 
 
-def test_a_scan_in_a_coding_that_only_a_reader_of_pdf_decodes_is_no_damage(fence, tmp_path):
-    """Libraries call a helper program for JBIG2, which the child may not start: as if it were not installed."""
+BLANK = struct.pack(">IBBBIIIIIBH", 0, 0x30, 0, 1, 19, 64, 64, 0, 0, 0, 0)
+"""JBIG2: that here is a page of 64 × 64, and nothing on it."""
+
+
+@pytest.mark.parametrize(
+    ("data", "damage"),
+    [
+        (BLANK, None),
+        (BLANK + struct.pack(">IBBBI", 1, 0x31, 0, 1, 0), None),
+        (BLANK[:-5], "JBIG2"),
+        (BLANK + struct.pack(">IBBBI", 1, 0x32, 0, 1, 9), "不完整"),
+        (b"\xff" * 40, "JBIG2"),
+    ],
+)
+def test_a_scan_in_jbig2_is_decoded_and_one_that_ends_early_warns(data, damage, fence, tmp_path):
     more = b"/Type/XObject/Subtype/Image/Width 64/Height 64/BitsPerComponent 1/ColorSpace/DeviceGray/Filter/JBIG2Decode"
     path = tmp_path / "a.pdf"
-    path.write_bytes(paints(stream(b"\0\0\0\0\x30\0\1\0\0\0\x13" + bytes(19), more)))
-    assert examine(path, fence)["verdict"] == "accept"
+    path.write_bytes(paints(stream(data, more)))
+    result = examine(path, fence)
+    told = [(f["value"], f.get("pages")) for f in result["findings"] if f["verdict"] == "warning"]
+    assert [pages for _, pages in told] == ([[1]] if damage else []) and all(
+        damage in value for value, _ in told
+    )

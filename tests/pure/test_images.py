@@ -66,6 +66,15 @@ def test_the_sheet_of_a_tiff_that_cannot_be_decoded_is_named(fence, tmp_path):
     assert found == {"unreadable"} and [fault["page"] for fault in report["faults"]] == [3]
 
 
+def test_what_the_decoder_of_a_fax_complains_of_on_the_side_is_told_with_its_sheet(fence, tmp_path):
+    noise = Image.effect_noise((300, 300), 80).convert("1")
+    data = saved(noise, "TIFF", save_all=True, append_images=[noise], compression="group4")
+    assert faults(data, "a.tif", fence, tmp_path)[0] == set()
+    first = data.index(saved(noise, "TIFF", compression="group4")[8:200])
+    found, report = faults(data[: first + 500] + b"\xff" * 60 + data[first + 560 :], "a.tif", fence, tmp_path)
+    assert found == {"damaged"} and {fault["page"] for fault in report["faults"]} == {1}
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.gif", "a.webp", "a.tif", "a.jpg", "a.jp2", "a.bmp"])
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_a_picture_that_was_cut_off_does_not_open(name, share, fence, tmp_path):

@@ -3,7 +3,7 @@
 import os
 import warnings
 
-from . import sheets
+from . import complaints, sheets
 from .report import Report
 
 MOST_PIXELS = 200_000_000
@@ -72,7 +72,10 @@ def _frames(report: Report, image, count: int):
             report.page = number + 1
         if number:
             image.seek(number)
-        image.load()
+        with complaints.heard() as said:
+            image.load()
+        for line in said:
+            report.say("damaged", line)
         yield image
     report.page = None
 

@@ -10,7 +10,7 @@ import re
 import pikepdf
 from lxml import etree
 
-from . import cells, pdf_contents, sheets
+from . import cells, pdf_contents, pictures, sheets
 from .report import TEXT_LIMIT, Report
 
 MOST_PAGES = 20_000
@@ -86,6 +86,8 @@ def _structure(report: Report, document: pikepdf.Pdf, path: str, extract_to: str
     warnings: list[str] = []
     try:
         warnings += [str(item) for item in document.check_pdf_syntax()]
+    except pikepdf.DependencyError:
+        report.say("stream-damaged", "页面的内容以 JBIG2 编码")  # allowed to pictures only
     except Exception as fault:  # qpdf's C++ errors arrive under several names
         report.say("stream-damaged", f"{type(fault).__name__}：{_without_path(fault, path)}")
     warnings += [str(item) for item in document.get_warnings()]
@@ -209,15 +211,19 @@ def _read_pages(report: Report, path: str) -> None:
         count = len(document)
         if report.pages is not None and count != report.pages:
             report.say("pages-differ", f"qpdf {report.pages} 页，PDFium {count} 页")
+        coded = pictures.Pictures(report) if report.details.get("coded-pictures") else None
         for number in range(min(count, MOST_PAGES)):
             report.page = number + 1
-            _read_page(report, document, number)
+            _read_page(report, document, number, coded)
+        report.page = None
+        if coded:
+            coded.tell()
     finally:
         report.page = None
         document.close()
 
 
-def _read_page(report: Report, document, number: int) -> None:
+def _read_page(report: Report, document, number: int, coded: pictures.Pictures | None) -> None:
     import pypdfium2
 
     try:
@@ -234,6 +240,8 @@ def _read_page(report: Report, document, number: int) -> None:
             if cells.LABELS.search(text) and len(report.cells) < cells.MOST_CELLS:
                 report.cells += cells.of_pdf_page(words, number + 1)
             words.close()
+        if coded:
+            coded.of_page(page)
     except pypdfium2.PdfiumError:
         report.say("page-text")
         report.add_text("\f")

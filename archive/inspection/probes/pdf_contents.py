@@ -4,6 +4,7 @@ Runs inside the fenced child. It sees the objects of the current revision.
 """
 
 import os
+import re
 from collections.abc import Iterator
 
 import pikepdf
@@ -25,6 +26,7 @@ FONTS = {"/Type1", "/MMType1", "/TrueType", "/CIDFontType0", "/CIDFontType2"}
 FONT_FILES = ("/FontFile", "/FontFile2", "/FontFile3")
 SUBSTITUTED = ("Helvetica", "Arial", "Times", "Courier", "Symbol", "ZapfDingbats")
 """The fourteen standard fonts and their twins: every reader draws them with the same widths."""
+CODED = re.compile(r"/JPXDecode|/JBIG2Decode")
 BACKWARDS = {"/Parent", "/P", "/Prev"}
 
 
@@ -86,6 +88,8 @@ def _judge(report: Report, item: pikepdf.Dictionary, fonts: set[str], specs: lis
     if subtype in MEDIA and (kind in ("/Annot", "") or subtype == "/RichMedia"):
         if subtype != "/3D" or report.pdfa != "4E":  # PDF/A-4e is made for engineering models
             report.say("media")
+    if "/Filter" in item and CODED.search(str(item["/Filter"])):
+        report.details["coded-pictures"] = True
     if "/XFA" in item:
         report.say("xfa")
     if "/EF" in item:

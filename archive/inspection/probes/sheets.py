@@ -12,6 +12,7 @@ import warnings
 
 import pikepdf
 
+from . import complaints
 from .report import Report
 
 MOST_PAGES = 2000
@@ -121,21 +122,39 @@ def _small(report: Report, picture: pikepdf.Stream, raw: bytes):
     except (KeyError, ValueError, TypeError):
         return None
     if not coded:
-        try:
-            return pikepdf.PdfImage(picture).as_pil_image().convert("L").reduce(8)
-        except (
-            Exception
-        ):  # sorts that nobody but a reader of PDF understands; their bytes were decoded by qpdf
-            return None
+        with complaints.heard() as said:
+            try:
+                small = pikepdf.PdfImage(picture).as_pil_image().convert("L").reduce(8)
+            except (
+                Exception
+            ):  # sorts that nobody but a reader of PDF understands; qpdf or PDFium decodes them
+                small = None
+        if said and _is_fax(picture):
+            report.say("stream-damaged", f"图像：{said[0]}")
+        return small
     try:
         image = Image.open(io.BytesIO(raw))
+        if image.format == "JPEG2000":
+            image.reduce = 3
         image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
         return image.convert("L")
     except Image.DecompressionBombError:
         return None
     except Exception as fault:  # a file of its own inside the PDF, which Pillow knows well
-        report.say("stream-damaged", f"图像：{type(fault).__name__}")
+        if picture["/Filter"] == pikepdf.Name.DCTDecode:  # the other may be coarse already; PDFium decodes it
+            report.say("stream-damaged", f"图像：{type(fault).__name__}")
         return None
+
+
+def _is_fax(picture: pikepdf.Stream) -> bool:
+    """Group 4 as libtiff reads it: what it complains of is damage."""
+    how = picture.get("/DecodeParms", {})
+    return (
+        picture.get("/Filter") == pikepdf.Name.CCITTFaxDecode
+        and isinstance(how, pikepdf.Dictionary)
+        and int(how.get("/K", 0)) < 0
+        and not how.get("/EncodedByteAlign", False)
+    )
 
 
 def of_image(report: Report, frames) -> None:
