@@ -24,7 +24,7 @@ from archive.identifiers import new_id
 from archive.inspection import examine as inspection
 from archive.inspection.codes import identity_numbers
 from archive.inspection.fence import Fence
-from archive.models import Fonds
+from archive.models import Fonds, Record
 from archive.permissions import Actor, require
 from ingest import claims, staging, states
 from ingest.models import Submission
@@ -151,6 +151,18 @@ def _place(new: Submission, *, actor: Actor) -> Received:
             "原包已留存备查；内容确有更正时请以更高的修订号（revision）重新移交。",
             actor=actor,
         )
+    filed = Record.objects.filter(
+        source=new.source, business_no=new.business_no, business_revision=new.revision
+    ).first()
+    if filed is not None:  # it came back from the stores, its submission did not
+        if (filed.state, filed.content_digest) != ("archived", new.content_digest):
+            return _refused(
+                new,
+                f"拒收：{new.source}/{new.business_no} 修订 {new.revision} 早已归档（移交登记没有从存储恢复），"
+                "而内容不同，或那一件已不在管。原包已留存备查；内容确有更正时请以更高的修订号（revision）重新移交。",
+                actor=actor,
+            )
+        new.record_uuid = filed.pk  # filed again, it is that record as it stands
     if named.count() > named.visible_to(actor).count():
         return _refused(
             new,

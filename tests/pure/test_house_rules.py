@@ -27,6 +27,7 @@ RECORDS_WITHOUT_SCOPE = {
     "retention/holds.py": "locks the records of a hold whose extent was asked for under the scope",
     "archive/holdings.py": "only asks whether a fonds holds anything",
     "archive/lock_modes.py": "only counts what a fonds holds",
+    "ingest/receiving.py": "asks whether a case that is handed in is a record without its submission",
     "ingest/recognition.py": "locks the record whose words were read",
     "ingest/texts.py": "locks the record whose words were read",
     "ingest/outcomes.py": "tells the sender of a package what became of that very package",
