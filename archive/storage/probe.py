@@ -21,7 +21,8 @@ PREFIX = "_probe"
 LOCK_KEY, FAR_KEY = f"{PREFIX}/lock", f"{PREFIX}/far-date"
 FREE_KEY, DAMAGED_KEY = f"{PREFIX}/free", f"{PREFIX}/damaged"
 ASKED = "asked-lock"
-"""Metadata of a probe object: the date that was asked for, to compare later readings with."""
+NOTHING = "nothing"
+"""Metadata of a probe object: the date that was asked for, to compare later readings with, or NOTHING."""
 
 FAR_YEARS = (2119, 2105, 2099, 2069, 2049, 2037)
 """Tried from the far end: a hundred years, then below where 32-bit clocks (2106, 2038) wrap."""
@@ -169,11 +170,15 @@ def _marker_only_hides(store, held: list[StoredObject]) -> ProbeResult:
 def _clear(store, key: str) -> None:
     """What an earlier probe left; what does not go is left to `_removed`."""
     for found in store.versions(key):
-        try:
-            store.remove(key, found.version)
-        except StorageFailed as error:
-            if error.kind not in ("denied", "locked"):
-                raise
+        _drop(store, key, found.version)
+
+
+def _drop(store, key: str, version: str) -> None:
+    try:
+        store.remove(key, version)
+    except StorageFailed as error:
+        if error.kind not in ("denied", "locked"):
+            raise
 
 
 def _removed(store) -> ProbeResult:
@@ -223,6 +228,7 @@ def _locks(store, now: datetime, horizon: timedelta) -> Iterator[ProbeResult]:
     yield (kept := _lock_kept(held))
     if kept.state != "ok":
         return
+    yield _tried("covered", lambda: _lock_covered(store, held))
     yield _tried("shorten", lambda: _shorten_refused(store, held, now))
     yield (delete := _tried("delete", lambda: _delete_refused(store, held)))
     if delete.state == "ok":
@@ -233,8 +239,12 @@ def _locks(store, now: datetime, horizon: timedelta) -> Iterator[ProbeResult]:
 def _probe_object(store, key: str, until: datetime, now: datetime) -> StoredObject:
     """The newest probe object under `key`; a fresh one where there is none or its lock is about to end."""
     for found in store.versions(key):
-        if not found.marker and _asked(held := store.head(key, found.version)) > now + SPARE:
+        if found.marker:
+            continue
+        if _asked(held := store.head(key, found.version)) > now + SPARE:
             return held
+        if held.metadata.get(ASKED) == NOTHING:  # a killed probe left it above
+            _drop(store, key, found.version)
     return _put(store, key, "存储测试：不要删除。\n".encode(), until)
 
 
@@ -247,7 +257,7 @@ def _put(store, key: str, content: bytes, until: datetime | None) -> StoredObjec
         content_type="text/plain; charset=utf-8",
         lock_until=until,
         mode=GOVERNANCE,
-        metadata={ASKED: until.isoformat()} if until else {},
+        metadata={ASKED: until.isoformat() if until else NOTHING},
     )
 
 
@@ -264,6 +274,16 @@ def _lock_kept(held: StoredObject) -> ProbeResult:
         kept = f"{held.lock_until:%Y-%m-%d}" if held.lock_until else "没有锁定"
         return _failed("lock", f"要求锁定到 {asked:%Y-%m-%d}，读回是{kept}。", _TRY_OTHER)
     return _ok("lock", f"锁定到 {held.lock_until:%Y-%m-%d}，读回一致。")
+
+
+def _lock_covered(store, held: StoredObject) -> ProbeResult:
+    """Measured: a gateway that reads back no lock of a version over which another one was put."""
+    newer = _put(store, held.key, b"newer", None)
+    kept = store.head(held.key, held.version).lock_until
+    _drop(store, newer.key, newer.version)
+    if kept != held.lock_until:
+        return _failed("covered", "同名再写一次，先前版本的锁就读不回来了。", _TRY_OTHER)
+    return _ok("covered", "同名再写，先前版本的锁还在。")
 
 
 def _gone(store, held: StoredObject) -> bool:

@@ -69,6 +69,15 @@ class DeletesLocked(LocalStore):
         self.clock = honest
 
 
+class UncoversLocks(LocalStore):
+    """Reads back the lock of the newest version alone."""
+
+    def _described(self, key, version):
+        held = super()._described(key, version)
+        newest = next((found.version for found in self.versions(key)), version)
+        return held if newest == version else replace(held, lock_until=None, lock_mode=None)
+
+
 class Shortens(LocalStore):
     def attempt_shorten(self, key, version, until):
         self._change(key, version, lambda held: {"lock_until": until.isoformat()})
@@ -149,6 +158,7 @@ BREAKS = {
     NeverRemoves: ("remove", "failed"),
     TakesDamaged: ("checksum", "warning"),
     ForgetsLocks: ("lock", "failed"),
+    UncoversLocks: ("covered", "failed"),
     Shortens: ("shorten", "failed"),
     DeletesLocked: ("delete", "failed"),
     MayBypass: ("bypass", "failed"),
