@@ -7,7 +7,7 @@ from datetime import date
 from django.utils import timezone
 
 from archive import printing
-from retention import rules
+from retention import rules, tally
 from retention.models import Appraisal, AppraisalItem, Opinion
 from retention.rules import Outcome
 from retention.states import MANNERS, RESULTS
@@ -57,22 +57,28 @@ def _summary(results: Mapping[AppraisalItem, Outcome]) -> list[str]:
 
 
 def _members(appraisal: Appraisal) -> list[dict[str, str]]:
-    """Every member, and the last opinion of his that counts."""
+    """Every member, what he says of how many records, and the last opinion of his that counts."""
+    said = tally.of(appraisal).said()
     signed: dict[int, Opinion] = {}
     rows = Opinion.objects.filter(appraisal=appraisal).select_related("signature").order_by("pk")
     for opinion in rows:
         if opinion.signature.counts:
             signed[opinion.member_id] = opinion
-    members = appraisal.group.members.select_related("person").order_by("pk")
-    return [_member(member, signed.get(member.pk)) for member in members]
+    members = appraisal.group.members.select_related("person", "group__fonds").order_by("pk")
+    return [_member(member, said.get(member.pk, {}), signed.get(member.pk)) for member in members]
 
 
-def _member(member, opinion: Opinion | None) -> dict[str, str]:
-    person = member.person
+def _member(member, said: Mapping[tuple[str, str], int], opinion: Opinion | None) -> dict[str, str]:
+    person, fonds = member.person, member.group.fonds
+    words = [
+        f"{'延长至' + _words(period) if result == rules.EXTEND else RESULTS[result]} {count} 件"
+        for (result, period), count in sorted(said.items())
+    ]
     return {
         "name": person.name,
         "kind": member.get_kind_display(),
-        "place": "　".join(filter(None, (person.organisation, person.duty))),
+        "place": "　".join(filter(None, (person.organisation or fonds.name, person.duty))),
+        "said": "；".join(words),
         "signed": opinion.signature.signed_on.isoformat() if opinion else "未发表意见",
         "manner": MANNERS[opinion.signature.manner] if opinion else "",
     }

@@ -43,12 +43,17 @@ class Tally:
     def outcome(self, item: int) -> Outcome:
         return self._judged[self.sets[item]][1] if item in self.sets else UNDECIDED
 
+    def said(self) -> dict[int, Counter[tuple[str, str]]]:
+        """Member → what he says (result, period) → of how many items."""
+        found: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+        for one, many in Counter(self.sets.values()).items():
+            for member, vote in self._judged[one][0].items():
+                found[member][vote.result, vote.period] += many
+        return found
+
     def spoken(self) -> Counter[int]:
         """Member → on how many items he has spoken."""
-        counts: Counter[int] = Counter()
-        for one, many in Counter(self.sets.values()).items():
-            counts.update(dict.fromkeys(self._judged[one][0], many))
-        return counts
+        return Counter({member: counts.total() for member, counts in self.said().items()})
 
     def totals(self, size: int) -> dict[str, int]:
         """Of `size` items: how many are to be extended, destroyed, and are undecided."""

@@ -72,8 +72,8 @@ def _progress(register: Register, actor: Actor) -> dict[str, Any]:
     done = counts["destroyed"] + counts["kept"]
     last = register.rows.aggregate(at=Max("destroyed_at"))["at"]
     seconds = (last - register.started_at).total_seconds() if last and register.started_at else 0
-    rate = counts["destroyed"] / seconds if seconds > 1 else 0
     open_rows = counts["listed"] + counts["removing"]
+    rate = counts["destroyed"] / seconds if seconds > 1 and open_rows else 0
     waiting = register.rows.exclude(locked_until=None).exclude(state__in=["destroyed", "kept"])
     finished = register.state == "executed"
     if finished:
@@ -90,7 +90,7 @@ def _progress(register: Register, actor: Actor) -> dict[str, Any]:
             "done": done,
             "total": counts["total"],
             "rate": rate,
-            "remaining": open_rows / rate if rate and open_rows and not register.stopped else None,
+            "remaining": open_rows / rate if rate and not register.stopped else None,
             "finished": finished,
             "sentence": sentence,
         },

@@ -120,6 +120,20 @@ def test_the_minutes_lie_in_the_fonds_file_and_name_everything(panel):
     assert event.data["minutes"] == paper.sha256
 
 
+def test_the_minutes_say_what_each_member_said(panel):
+    one, two = panel.due_record(), panel.due_record()
+    opened = panel.opened([one, two])
+    first, second = items(opened)
+    panel.all_say([first, second], "destroy")
+    panel.says("business", [second], "extend", period="30")
+    closed = appraisal.close(opened, actor=panel.manager)
+    text = text_of(fonds_file.open_paper(closed.minutes, actor=SYSTEM).read())
+    assert "同意销毁1件；延长至30年1件" in text and text.count("同意销毁2件") == 3
+    assert "D019社会保险经办机构2026" not in text and text.count("D019社会保险经办机构") == 4, (
+        "place of three, and the foot"
+    )
+
+
 def text_of(content: bytes) -> str:
     with pypdfium2.PdfDocument(content) as document:
         pages = [page.get_textpage().get_text_range() for page in document]
