@@ -3,6 +3,9 @@
 A root is believed because a person says so, with a basis (a published list, a letter, a fingerprint compared by
 telephone): so the basis is part of the row and of the event. What is removed stays as a row; reports name their engine
 and their time, so an old verdict is understood by the roots of its day.
+
+With a root stand the lists of certificates that it has revoked: handed in as files, believed by its signature, the newest
+of each scope. Nothing is fetched.
 """
 
 import tempfile
@@ -24,8 +27,24 @@ SOON = timedelta(days=90)
 
 
 def held() -> Iterable[TrustedRoot]:
-    """The roots that are trusted now."""
-    return TrustedRoot.objects.filter(removed_at=None).order_by("not_after", "name")
+    """The roots that are trusted now, without their lists, which may be long."""
+    return TrustedRoot.objects.filter(removed_at=None).defer("revocations").order_by("not_after", "name")
+
+
+def lists() -> list[tuple[str, dict]]:
+    """(name of the root, list) of those held; a list as `probes.revocations` tells it, with `count`, `added_at`,
+    `added_by`."""
+    rows = TrustedRoot.objects.filter(removed_at=None).exclude(revocations={}).order_by("name")
+    return [(row.name, one) for row in rows for one in row.revocations.values()]
+
+
+def revocations() -> dict[str, list[dict]]:
+    """Digest of an issuer's name → its lists: what `facts["revocations"]` of an examination calls where it finds a
+    signature."""
+    found: dict[str, list[dict]] = {}
+    for _, one in lists():
+        found.setdefault(one["issuer"], []).append(one)
+    return found
 
 
 def roots() -> list[str]:
@@ -54,13 +73,45 @@ def add(content: bytes, *, basis: str, fence: Fence, actor: Actor) -> list[Trust
 
 def read(content: bytes, fence: Fence) -> list[dict]:
     """The certificates of a file, as `probes.certificates` tells them. Raises WrongInput when it holds none."""
+    return _read(content, fence, "证书", "read_certificates")["certificates"]
+
+
+def _read(content: bytes, fence: Fence, field: str, function: str, **options) -> dict:
     with tempfile.NamedTemporaryFile(prefix="certificate-") as file:
         file.write(content)
         file.flush()
-        answer = fence.call("read_certificates", path=file.name)
+        answer = fence.call(function, path=file.name, **options)
     if fault := answer.get("fault") or answer.get("crashed"):
-        raise WrongInput(field="证书", reason=f"{fault}。")
-    return answer["certificates"]
+        raise WrongInput(field=field, reason=f"{fault}。")
+    return answer
+
+
+@transaction.atomic
+def add_list(content: bytes, *, fence: Fence, actor: Actor) -> tuple[TrustedRoot, dict]:
+    """Hold a list of revoked certificates in the place of the older one of its scope. Raises WrongInput where no trusted
+    root has signed it, or a newer one is held."""
+    permissions.require(actor, "trust.manage")
+    one = _read(content, fence, "吊销列表", "read_revocations", trusted=roots())
+    row = TrustedRoot.objects.select_for_update().filter(removed_at=None, sha256=one.pop("root")).first()
+    if row is None:
+        raise WrongInput(field="吊销列表", reason="签发它的证书刚刚移出了信任库。")
+    old = row.revocations.get(one["scope"])
+    if old and datetime.fromisoformat(old["this_update"]) > datetime.fromisoformat(one["this_update"]):
+        day = old["this_update"][:10]
+        raise WrongInput(field="吊销列表", reason=f"已有更新的一份，签发于 {day}。请上传最新的列表。")
+    one |= {"count": len(one["entries"]), "added_at": timezone.now().isoformat(), "added_by": actor.name}
+    row.revocations[one["scope"]] = one
+    row.save(update_fields=["revocations"])
+    data = {key: one[key] for key in ("count", "this_update", "next_update", "sha256")}
+    audit.record(
+        actor=actor,
+        action="trust.list_added",
+        kind="site",
+        subject="trust",
+        name=row.name,
+        data={"name": row.name, **data},
+    )
+    return row, one
 
 
 def _trust(entry: dict, basis: str, actor: Actor) -> TrustedRoot | None:

@@ -70,7 +70,7 @@ def examine(submission: Submission, fence: Fence, *, unpacked: dict | None = Non
             folder,
             clamd=scanner(),
             today=timezone.localdate(),
-            facts={"received": received, "trusted": trust.roots()},
+            facts={"received": received, "trusted": trust.roots(), "revocations": trust.revocations},
             unpacked=unpacked,
         )
     findings = load_profile(package)

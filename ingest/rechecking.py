@@ -62,6 +62,7 @@ def _report(submission: Submission, record: Record, fence: Fence) -> dict[str, A
     cited = confirmations.holding(source=record.source, batch_no=submission.batch_no, on=today)
     facts = {
         "trusted": trust.roots(),
+        "revocations": trust.revocations,
         "code_scope": record.reference_code.rpartition("-")[0],
         "channel": "api",  # from our own stores: no carrier
         "catalogue": {},

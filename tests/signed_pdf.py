@@ -1,5 +1,6 @@
 """PDFs, CMS and time stamps signed with RSA or ECDSA by an authority of the test's own. Everything is made on the spot."""
 
+import base64
 import datetime
 import io
 import re
@@ -13,6 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from archive.inspection.base import MeasuredFile, Package
+from archive.inspection.checks import CHECKS
+from archive.inspection.signatures import judged
 
 DER = serialization.Encoding.DER
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
@@ -187,3 +192,27 @@ def in_brackets(held: bytes, room: int) -> bytes:
     """Half as long, so that something else finds room behind it that nobody signed."""
     held = re.sub(rb"([\\()\r])", rb"\\\1", held.ljust(room // 2 - 1, b"\0")).replace(b"\\\r", b"\\r")
     return (b"(" + held + b")").ljust(room)
+
+
+def looked(fence, path, data: bytes, roots) -> list[dict]:
+    """What the probe says of the signatures of `data`, where the chain of a signer may end in `roots`."""
+    path.write_bytes(data)
+    trusted = [base64.b64encode(who.der).decode() for who in roots]
+    return fence.call("probe", path=str(path), name=path.name, trusted=trusted)["signed"]
+
+
+def four(fact: dict) -> tuple[str, str, str, str]:
+    return fact["integrity"], fact["trust"], fact["coverage"], fact["time_kind"]
+
+
+def rows(facts: list[dict]) -> set[tuple[str, str]]:
+    """(rule, verdict) of what a person is told."""
+    file = MeasuredFile(path="x.pdf", bytes=1, sha256="", sm3="", probe={"signed": facts, "uncovered": []})
+    package = Package(root=None, submission=None, files={"x.pdf": file})
+    return {(row.rule, row.verdict) for row in judged(CHECKS["GD-1-1"], package)}
+
+
+def changed(data: bytes) -> bytes:
+    """One digit of the size of a page."""
+    assert b" 842" in data
+    return data.replace(b" 842", b" 843", 1)

@@ -217,6 +217,23 @@ def time_stamp(content: bytes, who: Person, *, content_type: str = TST_INFO, **o
     return signed_data(info, who, attributes=True, inner=info, content_type=content_type, **options)
 
 
+def revoking(
+    by: Person,
+    *revoked: tuple[int, str],
+    this: str = "20250601000000Z",
+    next_: str | None = "20250701000000Z",
+    extensions: bytes = b"",
+    key: Key | None = None,
+) -> bytes:
+    """A list of revoked certificates: (serial, when) of each. `extensions`: those of the list, DER."""
+    algorithm = seq(oid(sm2.WITH_SM3))
+    entries = seq(*(seq(number(serial), moment(when)) for serial, when in revoked)) if revoked else b""
+    until = moment(next_) if next_ else b""
+    more = tlv(0xA0, seq(extensions)) if extensions else b""
+    tbs = seq(number(1), algorithm, by.name, moment(this), until, entries, more)
+    return seq(tbs, algorithm, bits((key or by.key).sign(tbs)))
+
+
 def issuer_of(who: Person) -> bytes:
     return sm2.Certificate(who.der).issuer
 

@@ -128,7 +128,8 @@ def examine_all(
 ) -> Iterator[dict[str, Any]]:
     """`{"path", "verdict", "pdfa", "puid", "findings"}` of each package or plain file, in order; nothing is kept.
 
-    `facts["trusted"]`: the roots for signatures, Base64 of DER. `load` may fill in `pack` and `item` of a package and
+    `facts["trusted"]`: the roots for signatures, Base64 of DER; `facts["revocations"]`: see `archive.trust`. `load` may
+    fill in `pack` and `item` of a package and
     answers with what it found. With `verapdf` the files of several paths are asked about at once. `findings` leaves
     out what passed, unless `all_findings`.
     """

@@ -5,6 +5,7 @@ judge; without trusted roots the signer is not checked, and a time that only the
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from .base import Check, Finding, Package
 from .faults import shown
@@ -15,15 +16,18 @@ TRUST = "请核对签名人；确属可信的机构，请安全管理员把它�
 
 def judged(check: Check, package: Package) -> Iterator[Finding]:
     """The rows of every signature in and beside the files of a package."""
+    if not signed(package):
+        return
+    lists = package.facts.get("revocations", dict)()
     for path, file in package.files.items():
         facts = file.probe.get("signed", ())
         for fact in facts:
-            yield from _one(check, path, fact)
+            yield from _one(check, path, fact, lists)
         if facts:
             yield from _coverage(check, path, facts, file.probe.get("uncovered", ()))
     for name, facts in package.bag.get("signed", {}).items():
         for fact in facts:
-            yield from _one(check, name, fact)
+            yield from _one(check, name, fact, lists)
 
 
 def signed(package: Package) -> bool:
@@ -62,7 +66,7 @@ def _coverage(check: Check, path: str, facts: list[dict], missed: Iterable[str])
         yield row("passed", "签名覆盖全部内容。")
 
 
-def _one(check: Check, path: str, fact: dict) -> Iterator[Finding]:
+def _one(check: Check, path: str, fact: dict, lists: dict) -> Iterator[Finding]:
     what = f"{path}：{fact['form']}" + (f"“{shown(fact['where'])}”" if fact["where"] else "")
 
     def row(verdict: str, rule: str, message: str, value: str = "") -> Finding:
@@ -79,6 +83,8 @@ def _one(check: Check, path: str, fact: dict) -> Iterator[Finding]:
     yield row("passed", "签名完整性", f"有效，签名人“{who}”，内容自签名以来没有改动。", fact["signer"])
     if fact["trust"] == "trusted":
         yield row("passed", "签名人可信", f"的签名人“{who}”由受信任的机构“{shown(fact['issuer'])}”认定。")
+        if said := _standing(fact, lists):
+            yield row(said[0], "证书未被吊销", f"的{said[1]}。")
     elif fact["trust"] == "unknown":
         yield row("not-run", "签名人可信", f"的签名人没有核对：{shown(fact['trust_why'])}。")
     else:
@@ -94,3 +100,29 @@ def _one(check: Check, path: str, fact: dict) -> Iterator[Finding]:
             f"的时间 {fact['time']} 只是签名人自称，没有时间戳，未作检测。",
             fact["time"],
         )
+
+
+def _standing(fact: dict, lists: dict) -> tuple[str, str] | None:
+    """Verdict and words on whether a certificate of the chain had been revoked when it signed; None where no list of its
+    authorities is held. `lists`: see `archive.trust.revocations`."""
+    at = datetime.fromisoformat(fact["time"]) if fact["time"] else datetime.now(UTC)
+    held = [(one, serial, name) for issuer, serial, name in fact["chain"] for one in lists.get(issuer, ())]
+    notes, late = [], []
+    for one, serial, name in held:
+        until = datetime.fromisoformat(one["next_update"])
+        if serial in one["entries"]:
+            since = datetime.fromisoformat(one["entries"][serial])
+            words = f"证书“{shown(name)}”已在 {since:%Y-%m-%d %H:%M} UTC 被吊销"
+            if since <= at:
+                return "failed", f"{words}，签名在吊销之后，无效。{ASK.removesuffix('。')}"
+            if fact["time_kind"] != "stamped":
+                return (
+                    "warning",
+                    f"{words}，签名自称在此之前，没有时间戳证明，密钥可能已被他人使用。请由人核对",
+                )
+            notes.append(f"{words}，时间戳证明签名在此之前，仍然有效")
+        elif until < at:
+            late.append(f"签发机构的吊销列表只用到 {until:%Y-%m-%d}，早于签名时间")
+    if late:
+        return "warning", f"证书没有核对是否被吊销：{late[0]}。请安全管理员更新吊销列表后重新检测"
+    return ("passed", "；".join(notes) or "证书不在签发机构的吊销列表里") if held else None

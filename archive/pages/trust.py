@@ -1,5 +1,7 @@
 """受信任的根证书, for the 安全保密员; who examines or audits may look."""
 
+from datetime import datetime
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +17,7 @@ from archive.inspection.fence import Fence
 from archive.models import TrustedRoot
 
 MOST_BYTES = 1 << 20
+MOST_LIST_BYTES = 17 << 20
 NOBODY = "没有根证书时，签名只核对内容是否被改动，签名人记为“未核对”。"
 
 
@@ -27,6 +30,13 @@ class Add(forms.Form):
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="凭什么信任它：发布文件的名称和文号、与发证机构核对指纹的方式和时间。",
+    )
+
+
+class AddList(forms.Form):
+    revoked = forms.FileField(
+        label="吊销列表文件",
+        help_text="PEM 或 DER 编码的 X.509 CRL，由信任库里的机构签发；RSA、ECDSA、SM2 均可。",
     )
 
 
@@ -51,16 +61,40 @@ def listing(request: HttpRequest) -> HttpResponse:
                 names = "、".join(f"“{row.name}”" for row in added)
                 messages.success(request, f"已信任{names}。" if names else "文件里的证书早已在信任库中。")
                 return redirect("trust:list")
-    rows = list(TrustedRoot.objects.order_by("name", "added_at"))
+    return _page(request, form, AddList())
+
+
+@require_POST
+@allowed("trust.manage")
+def add_list(request: HttpRequest) -> HttpResponse:
+    form = AddList(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            with Fence() as fence:
+                content = form.cleaned_data["revoked"].read(MOST_LIST_BYTES)
+                row, one = trust.add_list(content, fence=fence, actor=actor_of(request))
+        except WrongInput as fault:
+            form.add_error("revoked", str(fault.fields["reason"]))
+        else:
+            messages.success(request, f"已更新“{row.name}”的吊销列表，共吊销 {one['count']} 张证书。")
+            return redirect("trust:list")
+    return _page(request, Add(), form)
+
+
+def _page(request: HttpRequest, form: Add, list_form: AddList) -> HttpResponse:
+    actor = actor_of(request)
+    rows = list(TrustedRoot.objects.defer("revocations").order_by("name", "added_at"))
     context = {
         "rows": [_row(row) for row in rows if row.removed_at is None],
         "removed": [row for row in rows if row.removed_at is not None],
+        "lists": [_list(name, one) for name, one in trust.lists()],
         "form": form,
+        "list_form": list_form,
         "may_manage": actor.may("trust.manage"),
         "nobody": NOBODY + ("" if actor.may("trust.manage") else "根证书由安全保密员加入。"),
         "breadcrumbs": [{"label": "管理"}, {"label": "受信任的根证书"}],
     }
-    return render(request, "trust/list.html", context, status=422 if form.errors else 200)
+    return render(request, "trust/list.html", context, status=422 if form.errors or list_form.errors else 200)
 
 
 def _row(row: TrustedRoot) -> dict:
@@ -77,6 +111,14 @@ def _row(row: TrustedRoot) -> dict:
     }
 
 
+def _list(name: str, one: dict) -> dict:
+    """A list as it is shown: its times as such, without its entries."""
+    times = {key: datetime.fromisoformat(one[key]) for key in ("this_update", "next_update", "added_at")}
+    over = times["next_update"] < timezone.now()
+    state = ("over", "已过期", "danger") if over else ("good", "有效", "success")
+    return {"name": name, "count": one["count"], "added_by": one["added_by"], "state": state, **times}
+
+
 @require_POST
 @allowed("trust.manage")
 def remove(request: HttpRequest, pk) -> HttpResponse:
@@ -87,4 +129,8 @@ def remove(request: HttpRequest, pk) -> HttpResponse:
 
 PLACES = [("管理", "受信任的根证书", "trust:list", "trust.read")]
 app_name = "trust"
-urlpatterns = [path("", listing, name="list"), path("<uuid:pk>/remove/", remove, name="remove")]
+urlpatterns = [
+    path("", listing, name="list"),
+    path("revoked/", add_list, name="add-list"),
+    path("<uuid:pk>/remove/", remove, name="remove"),
+]

@@ -92,6 +92,7 @@ DOORS = {
     "locks:order": (POST, "lock_mode.change"),
     "trust:list": (BOTH, "trust.read"),
     "trust:remove": (POST, "trust.manage"),
+    "trust:add-list": (POST, "trust.manage"),
     "audit:events": (GET, "audit.read"),
     "audit:accesses": (GET, "audit.read"),
     "audit:seals": (GET, "audit.read"),

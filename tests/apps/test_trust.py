@@ -139,8 +139,8 @@ def declared_and_signed(signer, key, tmp_path, *, change=b""):
     return zipped(files, tmp_path / "p.zip")
 
 
-def said(path, fence, trusted):
-    found = examine(path, fence, facts={"trusted": trusted}, all_findings=True)["findings"]
+def said(path, fence, trusted, **facts):
+    found = examine(path, fence, facts={"trusted": trusted, **facts}, all_findings=True)["findings"]
     return {f["rule"]: f["verdict"] for f in found if f["file"] == "submission.json.p7s"}
 
 
@@ -175,3 +175,69 @@ def test_the_page_says_why_a_file_is_no_root(keeper):
     client = reader("secadmin")
     answer = client.post("/trust/", {"file": SimpleUploadedFile("a.pem", b"x"), "basis": "y"})
     assert answer.status_code == 422 and "不是可读的证书" in text(answer)
+
+
+# Lists of revoked certificates
+
+
+def revoked(root, key, *serials, since=NOW - 2 * DAY, until=NOW + 5 * DAY):
+    builder = x509.CertificateRevocationListBuilder(root.subject, since, until)
+    for serial in serials:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since).build()
+        builder = builder.add_revoked_certificate(entry)
+    return builder.sign(key, hashes.SHA256()).public_bytes(DER)
+
+
+@pytest.fixture
+def trusting(keeper, root, fence):
+    (row,) = trust.add(root.public_bytes(DER), basis="x", fence=fence, actor=keeper)
+    return row
+
+
+def test_the_newest_list_of_a_root_is_held_and_the_event_says_what_it_is(trusting, root, keys, keeper, fence):
+    trust.add_list(revoked(root, keys[0], 5), fence=fence, actor=keeper)
+    trust.add_list(revoked(root, keys[0], 5, 6, since=NOW - DAY), fence=fence, actor=keeper)
+    with pytest.raises(WrongInput, match="已有更新"):
+        trust.add_list(revoked(root, keys[0]), fence=fence, actor=keeper)
+    ((name, one),) = trust.lists()
+    assert (name, one["count"], set(one["entries"])) == ("省数字证书中心", 2, {"5", "6"})
+    events = Event.objects.filter(action="trust.list_added").order_by("pk")
+    assert [event.data["count"] for event in events] == [1, 2]
+    trust.withdraw(trusting.pk, reason="停止服务", actor=keeper)
+    assert trust.lists() == [] and trust.revocations() == {}
+
+
+def test_a_list_needs_its_authority_in_the_store_and_the_right_to_keep_it(root, keys, keeper, fence):
+    content = revoked(root, keys[0])
+    with pytest.raises(WrongInput, match="信任库"):
+        trust.add_list(content, fence=fence, actor=keeper)
+    with pytest.raises(NotAllowed):
+        trust.add_list(content, fence=fence, actor=acting("archivist"))
+
+
+@pytest.mark.parametrize(("left", "state"), [(5, "ok"), (-1, "warning")])
+def test_doctor_says_that_a_list_has_run_out(keys, keeper, fence, left, state):
+    far = certificate("远期中心", keys[0], ca=True, until=NOW + 4000 * DAY)
+    trust.add(far.public_bytes(DER), basis="x", fence=fence, actor=keeper)
+    trust.add_list(revoked(far, keys[0], until=NOW + left * DAY), fence=fence, actor=keeper)
+    part, *_ = doctor_trust.trusted_roots()
+    assert part.state == state and ("吊销列表" in part.message) == (state == "warning")
+
+
+def test_what_a_revoked_certificate_signs_fails_in_the_examination(
+    trusting, keys, root, signer, keeper, fence, tmp_path
+):
+    path = declared_and_signed(signer, keys[1], tmp_path)
+    for serials, verdict in [((), "passed"), ((signer.serial_number,), "failed")]:
+        content = revoked(root, keys[0], *serials, since=NOW - DAY)
+        trust.add_list(content, fence=fence, actor=keeper)
+        assert said(path, fence, trust.roots(), revocations=trust.revocations)["证书未被吊销"] == verdict
+
+
+def test_the_page_takes_a_list_in_and_shows_it(trusting, root, keys):
+    client = reader("secadmin")
+    file = SimpleUploadedFile("a.crl", revoked(root, keys[0], 5, 6, 7))
+    assert client.post("/trust/revoked/", {"revoked": file}).status_code == 302
+    assert "已更新“省数字证书中心”的吊销列表，共吊销 3 张证书" in text(client.get("/trust/"))
+    answer = client.post("/trust/revoked/", {"revoked": SimpleUploadedFile("a.crl", b"x")})
+    assert answer.status_code == 422 and "不是可读的吊销列表" in text(answer)

@@ -9,6 +9,7 @@ from .certificates import read_certificates
 from .cms_signatures import verify_detached, verify_stamp
 from .identify import probe
 from .render import render, stamp
+from .revocations import read_revocations
 from .unpacking import looks_like_bag, measure, unpack
 
 FUNCTIONS = {
@@ -19,6 +20,7 @@ FUNCTIONS = {
     "measure": measure,
     "looks_like_bag": looks_like_bag,
     "read_certificates": read_certificates,
+    "read_revocations": read_revocations,
     "render": render,
     "stamp": stamp,
 }

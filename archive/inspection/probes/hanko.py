@@ -93,7 +93,8 @@ def described(status, roots, at: datetime | None, kind: str) -> dict:
     if not roots:
         return fact | {"trust": "unknown", "trust_why": sm2.NO_ROOTS}
     if status.trusted:
-        return fact | {"trust": "trusted", "trust_why": ""}
+        chain = [sm2.link(one) for one in status.validation_path.iter_certs(include_root=False)]
+        return fact | {"trust": "trusted", "trust_why": "", "chain": chain}
     moment = at or datetime.now(UTC)
     if not certificate.not_valid_before <= moment <= certificate.not_valid_after:
         return fact | {"trust": "expired", "trust_why": sm2.NOT_VALID.format(name)}

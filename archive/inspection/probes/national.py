@@ -40,7 +40,8 @@ def _sealed(sealing: seals.Sealed, roots: Roots, written: datetime | None) -> di
     at = proven or sealing.at or written
     fact = sm2.told(sealing.certificate, [], roots, at) | {"seal": sealing.name}
     at = at or datetime.now(UTC)
-    maker, why = sm2.trust(sealing.maker, [], roots, at)
+    maker, why, chain = sm2.trust(sealing.maker, [], roots, at)
+    fact["chain"] += chain
     if fact["trust"] == "trusted" and maker != "trusted":
         fact |= {"trust": maker, "trust_why": f"制章者：{why}"}
     if expired := sealing.expired(at):

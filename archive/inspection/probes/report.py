@@ -8,14 +8,14 @@ MOST_FAULTS = 40
 """Of each kind; a damaged file may repeat one fault ten thousand times."""
 
 
-def signature(**known: str) -> dict[str, str]:
+def signature(**known: str) -> dict:
     """One signature as found. `integrity`: intact, broken or unknown (with `why`); `trust`: trusted, untrusted, expired
     or unknown (with `trust_why`); `time`: ISO 8601 or "", and `time_kind`: stamped, claimed or none. `coverage`, where one
     signature alone can tell (PDF): whole, revision (only permitted changes after it), changed (others), partial; else
-    ""; with `coverage_why`."""
+    ""; with `coverage_why`. `chain`, where trusted: the certificates up to the root, each as `sm2.link`."""
     names = "form where signer issuer serial seal why trust_why time coverage coverage_why"
     fact = dict.fromkeys(names.split(), "")
-    return fact | {"integrity": "unknown", "trust": "unknown", "time_kind": "none"} | known
+    return fact | {"integrity": "unknown", "trust": "unknown", "time_kind": "none", "chain": []} | known
 
 
 @dataclass

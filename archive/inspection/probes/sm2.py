@@ -171,35 +171,43 @@ def spoken(name: x509.Name) -> str:
 
 def trust(
     certificate: Certificate, pool: Sequence[Certificate], roots: Sequence[Certificate], at: datetime
-) -> tuple[str, str]:
-    """How far the chain of `certificate` leads at the time `at`: (trusted | expired | untrusted | unknown, why)."""
+) -> tuple[str, str, list[list[str]]]:
+    """How far the chain of `certificate` leads at the time `at`: (trusted | expired | untrusted | unknown, why), and
+    where trusted the links of the chain below the root."""
     if not roots:
-        return "unknown", NO_ROOTS
+        return "unknown", NO_ROOTS, []
     known = {root.der for root in roots}
-    current = certificate
+    current, chain = certificate, []
     for below in range(LONGEST_CHAIN):
         if not current.valid_at(at):
-            return "expired", NOT_VALID.format(current.name)
+            return "expired", NOT_VALID.format(current.name), []
         if current.der in known:
-            return "trusted", ""
+            return "trusted", "", chain
+        chain.append(link(current.parsed))
         namesakes = [other for other in pool if other.subject == current.issuer][:MOST_NAMESAKES]
         issuers = [other for other in [*roots, *namesakes] if other.issued(current)]
         if not issuers:
-            return "untrusted", NOT_TRUSTED.format(current.issuer_name)
+            return "untrusted", NOT_TRUSTED.format(current.issuer_name), []
         # An authority may have renewed its certificate and kept its key: the one of that day counts.
         current = next((issuer for issuer in issuers if issuer.valid_at(at)), issuers[0])
         if current.longest_below < below:
-            return "untrusted", f"机构“{current.name}”无权设立下级机构"
-    return "untrusted", "证书链过长"
+            return "untrusted", f"机构“{current.name}”无权设立下级机构", []
+    return "untrusted", "证书链过长", []
+
+
+def link(certificate: x509.Certificate) -> list[str]:
+    """What a list of revoked certificates is searched by: digest of the issuer's name, serial number; and the name."""
+    issuer = hashlib.sha256(certificate.issuer.dump()).hexdigest()
+    return [issuer, f"{certificate.serial_number:x}", spoken(certificate.subject)]
 
 
 def told(
     certificate: Certificate, pool: Sequence[Certificate], roots: Sequence[Certificate], at: datetime | None
 ) -> dict:
     """The fact of a signature that holds: who made it, and whether he is trusted at the time `at` that he states."""
-    state, why = trust(certificate, pool, roots, at or datetime.now(UTC))
+    state, why, chain = trust(certificate, pool, roots, at or datetime.now(UTC))
     return {
         "integrity": "intact", "trust": state, "trust_why": why, "signer": certificate.name,
         "issuer": certificate.issuer_name, "serial": f"{certificate.serial:x}",
-        "time": at.isoformat() if at else "", "time_kind": "claimed" if at else "none",
+        "time": at.isoformat() if at else "", "time_kind": "claimed" if at else "none", "chain": chain,
     }  # fmt: skip
