@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from archive import audit, extension, fonds_file, numbering
+from archive import audit, extension, fonds_file, numbering, privacy
 from archive.determinations import Known
 from archive.errors import ArchiveError, WrongInput, WrongState
 from archive.models import Fonds, Paper, Record
@@ -98,7 +98,7 @@ def open_appraisal(records: Iterable[UUID], group: Group, title: str, *, actor: 
                 group=group,
                 number=numbering.draw(f"appraisal:{fonds.code}:{today.year}"),
                 year=today.year,
-                title=title[:200],
+                title=privacy.mask_text(title)[:200],
                 opened_at=timezone.now(),
                 opened_by_id=_person(actor),
             )

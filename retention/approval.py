@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Count, Sum
 from django.utils import timezone
 
-from archive import terms
+from archive import privacy, terms
 from archive.errors import NotAllowed, WrongInput, WrongState
 from archive.permissions import Actor
 from retention import persons, registers, signing, states
@@ -146,10 +146,10 @@ def digest_of(register: Register, decision: Mapping) -> str:
 
 
 def _decision(*, left_out: Mapping[int, str] | None = None, refused: str = "") -> dict:
-    reasons = {pk: reason.strip() for pk, reason in (left_out or {}).items()}
+    reasons = {pk: privacy.mask_text(reason.strip()) for pk, reason in (left_out or {}).items()}
     if not all(reasons.values()):
         raise WrongInput(field="理由", reason="不批准的每一件都要写明理由。")
-    return {"left_out": reasons, "refused": refused.strip()}
+    return {"left_out": reasons, "refused": privacy.mask_text(refused.strip())}
 
 
 def _on_screen(

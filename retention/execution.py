@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from archive import destruction
+from archive import destruction, privacy
 from archive.errors import ArchiveError, WrongInput, WrongState
 from archive.locks import alone
 from archive.models import Copy
@@ -59,7 +59,8 @@ def start(register_id: UUID, *, manner: str, place: str, actor: Actor, seen: int
         if count := caught.distinct().count():
             raise WrongState(what=str(held), state=f"有 {count} 件刚被暂缓，新版待出", verb="开始执行")
         held.executed_by = executor
-        held.manner, held.place, held.started_at = manner.strip()[:120], place.strip()[:120], now
+        held.manner, held.place = (privacy.mask_text(text.strip())[:120] for text in (manner, place))
+        held.started_at = now
         editions.move(held, "executing")
         editions.say(held, "register.started", actor, manner=held.manner, place=held.place)
     return held

@@ -81,7 +81,7 @@ def place(
             about=privacy.mask_text(about)[:300],
             party_key=party_key,
             reason=privacy.mask_text(reason)[:300],
-            authority=authority[:200],
+            authority=privacy.mask_text(authority)[:200],
             placed_at=now,
             placed_by_id=actor.id,
             placed_by_name=actor.name,

@@ -15,11 +15,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from archive import changes, fonds_file, numbering
+from archive import changes, fonds_file, numbering, privacy
 from archive.errors import ArchiveError, NotFound, WrongInput, WrongState
 from archive.models import Fonds, Record
 from archive.permissions import Actor
-from retention import holds, listing, persons, register_papers, states
+from retention import holds, listing, persons, register_papers, signing, states
 from retention.editions import (
     Changed,
     compare,
@@ -73,7 +73,7 @@ def make(fonds: Fonds, records: Iterable[Record], title: str, *, actor: Actor) -
             fonds=fonds,
             number=numbering.draw(f"{fonds.code}-销毁清册·{today.year}"),
             year=today.year,
-            title=title[:200],
+            title=privacy.mask_text(title)[:200],
             made_at=timezone.now(),
             requested_by=persons.of(actor),
         )
@@ -186,8 +186,7 @@ def file_with_authority(
         raise WrongInput(field="备案机关", reason="请写明向哪个人社部门备案。")
     if not filing_no:
         raise WrongInput(field="备案号", reason="请写明备案号。")
-    if not receipt:
-        raise WrongInput(field="备案回执", reason="请附上备案回执的扫描件。")
+    signing.require_scan(receipt, receipt_mime, "备案回执", "备案回执")
     if not timezone.localdate(edition.frozen_at) <= filed_on <= timezone.localdate():
         raise WrongInput(field="备案日期", reason=f"应在第 {edition.number} 版定稿之后，不晚于今天。")
     if edition.printed_id is None or edition.sheet_id is None:
@@ -229,7 +228,7 @@ def take_out(register_id: UUID, reasons: Mapping[int, str], *, actor: Actor) -> 
     register = Register.objects.select_related("fonds").get(pk=register_id)
     require(actor, "register.make", register.fonds)
     expect(register, "抽出条目", "draft")
-    return leave(register, reasons, actor=actor)
+    return leave(register, {pk: privacy.mask_text(why) for pk, why in reasons.items()}, actor=actor)
 
 
 def follow_holds(record_ids: Sequence[UUID], *, actor: Actor) -> None:
@@ -318,7 +317,7 @@ def withdraw(register_id: UUID | Register, reason: str, *, actor: Actor) -> Regi
     register = register_id if isinstance(register_id, Register) else Register.objects.get(pk=register_id)
     require(actor, "register.make", register.fonds)
     expect(register, "撤销", "draft", "frozen", "filed")
-    if not (reason := reason.strip()):
+    if not (reason := privacy.mask_text(reason.strip())):
         raise WrongInput(field="理由", reason="请写明撤销的理由。")
     with transaction.atomic():
         return end(locked(register, "撤销"), "withdrawn", reason, "register.withdrawn", actor)

@@ -114,8 +114,7 @@ def keep_scan(
     signature in the transaction of the second."""
     if signed_on > timezone.localdate():
         raise WrongInput(field="签署日期", reason="不能晚于今天。")
-    if not scan.startswith(SCANS.get(mime, ())):
-        raise WrongInput(field="扫描件", reason="请附上签署页的扫描件，格式为 PDF、JPEG、PNG 或 TIFF。")
+    require_scan(scan, mime, "扫描件", "签署页")
     return fonds_file.keep_paper(
         fonds,
         kind="纸质签署扫描件",
@@ -125,6 +124,12 @@ def keep_scan(
         about=subject,
         actor=actor,
     )
+
+
+def require_scan(scan: bytes, mime: str, field: str, of: str) -> None:
+    """Raises WrongInput for what is no scan, whatever its sender calls it."""
+    if not scan.startswith(SCANS.get(mime, ())):
+        raise WrongInput(field=field, reason=f"请附上{of}的扫描件，格式为 PDF、JPEG、PNG 或 TIFF。")
 
 
 @transaction.atomic

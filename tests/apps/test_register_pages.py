@@ -5,8 +5,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from archive.models import Paper, Record, User
-from retention import holds, registers
-from retention.models import Appraisal, Hold, Register, Signature
+from retention import approval, execution, holds, registers
+from retention.models import Appraisal, Edition, Hold, Register, RegisterRow, Signature
 from retention.views import supervising
 from tests.appraised import Panel
 from tests.deciding import PASSWORD, at, of, said, scan
@@ -32,14 +32,14 @@ def house(stores) -> House:
 # --- holds ----------------------------------------------------------------------------------------------------------
 
 
-def place(panel, record) -> Hold:
+def place(panel, record, authority="协查函1号") -> Hold:
     return holds.place(
         panel.fonds,
         "record",
         records=[record.pk],
         reason="法院调查",
-        authority="协查函1号",
-        actor=panel.archivist,
+        authority=authority,
+        actor=panel.manager,
     ).hold
 
 
@@ -287,6 +287,25 @@ def test_the_pages_of_a_register_cost_the_same_for_two_rows_and_for_twelve(house
     head, manager = of(house.head), of(house.manager)
     for client, name in ((manager, "register"), (head, "decide")):
         assert queries(client, at(name, small)) == queries(client, at(name, large)), name
+
+
+def test_a_number_typed_into_a_title_a_reason_or_a_place_is_kept_masked(house):
+    said, (one, two, three) = f"涉及 {NUMBER} 的案卷", house.due(3)
+    draft = registers.make(house.fonds, [one, two, three], said, actor=house.manager)
+    registers.take_out(draft.pk, {draft.rows.get(position=1).pk: said}, actor=house.manager)
+    registers.freeze(draft.pk, actor=house.manager)
+    register = house.file(fresh(draft))
+    register = house.approve(register, left_out={register.rows.get(position=2).pk: said})
+    register = house.supervise(house.file(fresh(register), "人社备〔2026〕9号"))
+    execution.start(register.pk, manner=said, place=said, actor=house.executor)
+    refused = house.filed()
+    approval.refuse(refused.pk, said, confirmed=True, actor=house.head)
+    withdrawn = house.frozen()
+    registers.withdraw(withdrawn.pk, said, actor=house.manager)
+    place(house, house.due(1)[0], authority=said)
+    for model in (Register, RegisterRow, Edition, Hold, Signature, Paper):
+        for values in model.objects.values():
+            assert NUMBER not in str(values), model
 
 
 def test_no_number_stands_on_any_page_of_a_register_or_an_appraisal(house):

@@ -202,6 +202,7 @@ def test_what_a_kill_has_left_unprinted_is_printed_later(house, monkeypatch):
     ("changed", "field"),
     [
         ({"filing_no": " "}, "备案号"), ({"filed_with": ""}, "备案机关"), ({"receipt": b""}, "回执"),
+        ({"receipt": b"<html>", "receipt_mime": "text/html"}, "回执"),
         ({"filed_on": timezone.localdate() + timedelta(days=2)}, "备案日期"),
         ({"filed_on": timezone.localdate() - timedelta(days=2)}, "备案日期"),
     ],
