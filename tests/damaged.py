@@ -2,14 +2,18 @@
 
 damage(stores, copies(record)[0], "changed")
 laid_down(stores, 10_000, actor=actor)        many small copies in `local`, quickly
+mounted(folder)                               a file system of its own, soon full
 """
 
 import hashlib
 import io
 import json
 import os
+import subprocess
+from contextlib import contextmanager
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 
 from archive import records
@@ -93,3 +97,18 @@ def laid_down(stores, count: int, *, actor, size: int = 48, of: int = 500) -> No
             description.write_text(json.dumps(described))
             rows.append(copy)
         Copy.objects.bulk_create(rows, batch_size=500)
+
+
+@contextmanager
+def mounted(folder):
+    """A file system of one megabyte."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this machine does not let us mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=False)

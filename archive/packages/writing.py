@@ -13,7 +13,7 @@ import stat
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -51,7 +51,8 @@ class Target:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        with suppress(OSError):  # a full disk takes no end either, and what is not finished needs none
+            self._end()
         if self.draft.exists():
             _clear(self.draft)
 
@@ -120,10 +121,10 @@ class ZipTarget(Target):
 
     def _end(self) -> None:
         if not self.file.closed:
-            self.zip.close()
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            self.file.close()
+            with self.file:
+                self.zip.close()
+                self.file.flush()
+                os.fsync(self.file.fileno())
 
     def _file(self, name: str, size: int):
         entry = zipfile.ZipInfo(name, time.localtime()[:6])

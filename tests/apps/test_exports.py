@@ -20,6 +20,7 @@ from archive.permissions import Actor
 from search import indexing
 from search.engine import engine
 from tests import filed
+from tests.damaged import mounted
 from tests.leaving import WHY, a_record
 from tests.pages import reader, text
 
@@ -90,6 +91,19 @@ def test_what_was_broken_off_is_no_package_and_begins_anew(record, archivist):
         orders.open_package(asked.id, actor=archivist)
     assert orders.work(asked.id).state == "done"
     assert zipfile.is_zipfile(folder / "package.zip") and not (folder / "package.zip.part").exists()
+
+
+def test_on_a_full_disk_it_is_refused_and_the_half_of_it_is_taken_away(
+    stores, archivist, monkeypatch, tmp_path
+):
+    large = filed.a_record(stores, contents=(bytes(3_000_000),))
+    monkeypatch.setattr(orders, "SPARE", -(10**9))  # there was room when it was ordered
+    orders.root().parent.mkdir()
+    with mounted(orders.root()):
+        asked = an_order(archivist, large)
+        done = orders.work(asked.id)
+        assert done.state == "failed" and "磁盘空间" in done.reason
+        assert not list((orders.root() / str(asked.id)).glob("package*"))
 
 
 def test_made_twice_it_is_made_once(record, archivist):

@@ -8,7 +8,6 @@ import os
 import stat
 import subprocess
 import threading
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +16,7 @@ import pytest
 from archive.errors import StorageFailed
 from archive.storage import StoreConfig, files
 from archive.storage.local import LocalStore
-from tests.damaged import files_of
+from tests.damaged import files_of, mounted
 
 FAR = datetime(2150, 1, 1, tzinfo=UTC)
 
@@ -41,21 +40,6 @@ def put(store, key, content=b"content", lock_until=None):
         content_type="text/plain",
         lock_until=lock_until,
     )
-
-
-@contextmanager
-def mounted(folder):
-    """A file system of one megabyte."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to mount a small file system")
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("this machine does not let us mount")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=False)
 
 
 def test_a_sweep_leaves_a_living_writer_alone(config, store):
