@@ -16,7 +16,7 @@ class Day(forms.DateField):
     def __init__(self, **kwargs) -> None:
         super().__init__(
             required=False,
-            widget=forms.DateInput(attrs={"type": "date"}),
+            widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
             validators=[MinValueValidator(FIRST), MaxValueValidator(LAST)],
             **kwargs,
         )

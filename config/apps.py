@@ -8,6 +8,9 @@ class ConfigConfig(AppConfig):
     label = "config"
 
     def ready(self) -> None:
+        from config import form_words
+
+        form_words.speak()
         from config import assembly, checks, sign_in  # noqa: F401  (checks register themselves)
 
         assembly.assemble()

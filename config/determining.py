@@ -103,7 +103,7 @@ class Key:
                 "暂定" if provisional else "已判定，待确认",
                 "warning" if provisional else "waiting",
             )
-        return ("known", "两个来源", "neutral") if self.settled else ("single", "单一来源，待确认", "waiting")
+        return ("known", "多个来源", "neutral") if self.settled else ("single", "单一来源，待确认", "waiting")
 
 
 def overview(waiting: Mapping[tuple[str, str], int]) -> tuple[list[Key], list[Key]]:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from archive.errors import ArchiveError, WrongInput
 from archive.privacy import mask_text
@@ -101,4 +102,12 @@ class Refusals:
             return None
         if request.headers.get("Accept", "").startswith("application/json"):
             return JsonResponse({"code": fault.code, "message": str(fault)}, status=fault.status)
-        return render(request, "refusal.html", {"fault": fault}, status=fault.status)
+        context = {"fault": fault, "back_url": _came_from(request)}
+        return render(request, "refusal.html", context, status=fault.status)
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of ours on which the refused thing was asked for; "" where the browser does not say."""
+    page = request.META.get("HTTP_REFERER", "")
+    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return page if ours and (request.method == "POST" or page != request.build_absolute_uri()) else ""

@@ -17,7 +17,7 @@ def gone(record: Record, actor: Actor) -> dict:
         return {"tone": "info", "title": "已销毁", "text": text, "action": ""}
     done = record.state == "destroyed"
     when = f"{day(fate['at'])} 销毁" if done else "电子文件正在清除"
-    by = f"{fate['approved_by']}批准（{day(fate['approved_at'])}），{fate['register_name']}第 {fate['position']} 号"
+    by = f"{fate['approved_by']}批准（{day(fate['approved_at'])}），{fate['register_name']}第 {fate['position']} 条"
     action = {"label": "清册", "url": reverse("retention:register", args=[fate["register"].pk])}
     return {
         "tone": "info",
@@ -37,7 +37,7 @@ def disposal(record: Record, actor: Actor) -> list[dict]:
     filed = "　".join(filter(None, (fate["filed_with"], fate["filing_no"])))
     rows = [
         {"label": "情况", "state": (fate["state"], fate["state_name"], FATE_TONES[fate["state"]])},
-        {"label": "清册", "value": f"{fate['register_name']}第 {fate['position']} 号", "url": url},
+        {"label": "清册", "value": f"{fate['register_name']}第 {fate['position']} 条", "url": url},
         {"label": "销毁原因", "value": fate["reason"]},
         {"label": "备案", "value": filed},
         {

@@ -29,7 +29,7 @@ SHORT = {
 
 
 ROOM = {
-    "title": 41, "document": 18, "responsible": 18, "formed": 19, "code": 40, "reason": 40, "note": 12, "no": 11,
+    "title": 39, "document": 16, "responsible": 16, "formed": 19, "code": 46, "reason": 40, "note": 12, "no": 11,
     "year": 11, "period": 12, "kept": 12, "pages": 9, "copies": 9, "security": 10,
 }  # fmt: skip
 """Widths of the printed columns, in millimetres."""

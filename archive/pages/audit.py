@@ -20,7 +20,10 @@ from archive.models import Access, Event, Seal
 from archive.permissions import Actor
 from archive.sieves import Day, midnight
 
-KINDS = {"record": "档案", "submission": "信息包", "fonds": "全宗", "site": "全站", "user": "人员"}
+KINDS = {
+    "record": "档案", "submission": "信息包", "fonds": "全宗", "hold": "暂缓", "group": "鉴定小组", "appraisal": "鉴定",
+    "register": "清册", "person": "签署人", "user": "人员", "site": "全站",
+}  # fmt: skip
 
 
 class Sieve(forms.Form):

@@ -54,12 +54,12 @@ class Give(forms.Form):
         initial=terms.DEFAULT_SECURITY,
     )
     valid_from = forms.DateField(
-        label="有效期从", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label="有效期从", required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
     )
     valid_until = forms.DateField(
         label="有效期至",
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text="检查人员应写明止期。",
     )
 

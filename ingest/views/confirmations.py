@@ -33,7 +33,7 @@ class Give(forms.Form):
     verdict = forms.ChoiceField(label="结论", choices=list(ManualConfirmation.VERDICTS.items()))
     valid_until = forms.DateField(
         label="有效至",
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text=f"最长 {LONGEST_DAYS} 天；到期后重新核查。",
     )
     statement = forms.CharField(

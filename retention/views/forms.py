@@ -148,9 +148,9 @@ class Say(forms.Form):
         label="重新确定的期限",
         choices=PERIODS,
         required=False,
-        help_text="只在延长时选。从原来的起算日算起，档号不变。",
+        help_text="只在延长时选。从原来的起算日算起，档号不变；几名成员意见不一的，取最长的期限。",
     )
-    reason = _text("理由", help_text="几名成员意见不一的，取最长的期限。")
+    reason = _text("理由")
 
 
 class SayHere(Say):
@@ -158,7 +158,7 @@ class SayHere(Say):
 
 
 class SayOnPaper(Say):
-    member = forms.ModelChoiceField(label="成员", queryset=Member.objects.none(), empty_label=None)
+    member = forms.ModelChoiceField(label="成员", queryset=Member.objects.none(), empty_label="请选择")
     items = forms.CharField(label="所及序号", max_length=2000, help_text="签署页上写的，例如 1-20、23。")
     sample = forms.CharField(
         label="查看过的样本序号",

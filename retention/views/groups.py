@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from archive.http import actor_of, allowed
-from retention import gates, persons
+from retention import gates, persons, wording
 from retention import groups as verbs
 from retention.permissions import may
 from retention.states import MEMBER_KINDS
@@ -56,7 +56,9 @@ def one(request: HttpRequest, pk: UUID) -> HttpResponse:
         "group": group,
         "state": _chip(group),
         "members": members,
-        "appraisals": group.appraisal_set.order_by("-opened_at")[:50],
+        "appraisals": [
+            (row, wording.appraisal_chip(row)) for row in group.appraisal_set.order_by("-opened_at")[:50]
+        ],
         "may_dissolve": group.dissolved_on is None and may(actor, "group.make", group.fonds),
         "breadcrumbs": _crumbs(group.name),
     }
