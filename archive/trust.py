@@ -102,7 +102,8 @@ def add_list(content: bytes, *, fence: Fence, actor: Actor) -> tuple[TrustedRoot
     one |= {"count": len(one["entries"]), "added_at": timezone.now().isoformat(), "added_by": actor.name}
     row.revocations[one["scope"]] = one
     row.save(update_fields=["revocations"])
-    data = {key: one[key] for key in ("count", "this_update", "next_update", "sha256")}
+    data = {"count": one["count"], "sha256": one["sha256"]}
+    data |= {key: one[key][:10] for key in ("this_update", "next_update")}
     audit.record(
         actor=actor,
         action="trust.list_added",

@@ -155,6 +155,11 @@ def test_one_unreadable_signature_hides_no_other(look, once):
     assert [fact["integrity"] for fact in facts] == ["unknown", "broken"]
 
 
+def test_a_signature_whose_dictionary_cannot_be_read_is_a_doubt(look, once):
+    (fact,) = look(once.replace(b"/SubFilter", b"\xdcSubFilter"))
+    assert fact["integrity"] == "unknown" and fact["why"]
+
+
 def test_an_empty_field_is_no_signature(look):
     assert look(world.with_empty_field(PLAIN)) == []
 

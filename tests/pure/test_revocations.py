@@ -81,6 +81,7 @@ REFUSED = {
         national.revoking(national.root(), extensions=national.seq(
             national.oid("1.2.3.4.5"), national.tlv(1, b"\xff"), national.octets(b"\x05\x00"))),
     ),
+    "of a version that is none": ("不是可读", by_others(root(), 7).replace(b"\x02\x01\x01", b"\x02\x01\x11", 1)),
     "a certificate": ("不是可读", root().der),
     "nothing": ("不是可读", b""),
     "cut": ("不是可读", by_others(root(), 7)[:-9]),

@@ -42,10 +42,9 @@ def verify_all(report: Report, path: str, roots: tuple[sm2.Certificate, ...]) ->
             why = f"签名不能读出（{type(fault).__name__}）"
             report.signed.append(signature(form="PDF 签名", where="", why=why))
             return
-        for name, value, field in fields[:MOST_SIGNATURES]:
-            form = "PDF 时间戳" if _is_stamp(value.get_object()) else "PDF 签名"
-            found = _field(reader, name, field.get_object(), roots)
-            report.signed.append(signature(form=form, where=str(name)) | found)
+        for name, _, field in fields[:MOST_SIGNATURES]:
+            fact = signature(form="PDF 签名", where=str(name))
+            report.signed.append(fact | _field(reader, name, field, roots))
     if len(fields) > MOST_SIGNATURES:
         report.signed.append(signature(form="PDF 签名", where="", why="签名太多，没有逐个验证"))
     elif report.details["signatures"] > len(fields):
@@ -53,21 +52,23 @@ def verify_all(report: Report, path: str, roots: tuple[sm2.Certificate, ...]) ->
 
 
 def _field(reader: PdfFileReader, name: str, field, roots) -> dict:
-    contents = b""
+    form, contents = {}, b""
     try:
+        field = field.get_object()
+        form = {"form": "PDF 时间戳"} if _is_stamp(field["/V"]) else {}
         contents = extract_contents(field["/V"])
         der.check(contents)
         if hanko.OF_THE_STATE in contents:
             try:
-                return _by_sm2(_Placed(reader, field, name), roots)
+                return form | _by_sm2(_Placed(reader, field, name), roots)
             except NotOurs as fault:
                 if gb35275.kind_of(contents) != gb35275.SIGNED_DATA[1]:
-                    return {"why": str(fault)}
-        return _embedded(EmbeddedPdfSignature(reader, field, name), roots)
+                    return form | {"why": str(fault)}
+        return form | _embedded(EmbeddedPdfSignature(reader, field, name), roots)
     except Broken as fault:
-        return {"integrity": "broken", "why": str(fault)}
+        return form | {"integrity": "broken", "why": str(fault)}
     except Exception as fault:  # another's parser on another's bytes
-        return {"why": hanko.unverifiable(fault, contents)}
+        return form | {"why": hanko.unverifiable(fault, contents)}
 
 
 def _is_stamp(value) -> bool:

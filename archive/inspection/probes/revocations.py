@@ -15,6 +15,8 @@ from . import der, sm2, trust_roots
 
 MOST_BYTES, MOST_ENTRIES = 16 << 20, 200_000
 UNDERSTOOD = (x509.IssuingDistributionPoint, x509.CRLNumber, x509.AuthorityKeyIdentifier)
+OTHERS = (UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What the library raises for bytes of another kind, beside the ordinary."""
 
 
 class _Refused(Exception):
@@ -37,7 +39,7 @@ def read_revocations(path: str, trusted: list[str]) -> dict:
         return _told(data, trusted)
     except _Refused as fault:
         return {"fault": str(fault)}
-    except (ValueError, TypeError, IndexError, OverflowError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, IndexError, OverflowError, *OTHERS):
         return {"fault": "不是可读的吊销列表（应为 PEM 或 DER 编码的 X.509 CRL）"}
 
 
