@@ -25,7 +25,7 @@ from archive.storage.base import GOVERNANCE, ProbeResult, StoredObject, StoredVe
 from archive.storage.probe import probe
 from archive.storage.s3_attempts import S3Attempts
 from archive.storage.s3_client import make_client
-from archive.storage.s3_errors import WrongAnswer, explain, http_status, named_by_status
+from archive.storage.s3_errors import WrongAnswer, explain, http_status, named_by_status, named_invalid
 
 SINGLE_PUT = 32 * 1024 * 1024
 """Up to this size one put, held in memory; above it parts of PART_SIZE, one in memory at a time."""
@@ -311,7 +311,8 @@ class S3Store(S3Attempts):
                 raise
             if failure.kind == "denied" and named_by_status(error):
                 failure = self._told(key) or failure
-            if protecting and failure.kind == "denied" and self._is_protected(key, version):
+            refused = failure.kind == "denied" or named_invalid(error)
+            if protecting and refused and self._is_protected(key, version):
                 failure = failed(self.name, "locked", f"“{key}”已锁定或冻结，存储拒绝了这个操作。")
             if failure.kind == "missing" and isinstance(error, ClientError) and self._bucket_is_missing():
                 failure = failed(self.name, "failed", f"桶“{self.bucket}”不存在，请检查桶名。")

@@ -67,6 +67,11 @@ def named_by_status(error: BaseException) -> bool:
     return isinstance(error, ClientError) and str(error.response.get("Error", {}).get("Code", "")).isdigit()
 
 
+def named_invalid(error: BaseException) -> bool:
+    """What MinIO calls the refusal to delete, or lock for less time, what is locked (measured with its code of 2026)."""
+    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == "InvalidRequest"
+
+
 def http_status(error: BaseException | None) -> int | None:
     if isinstance(error, ClientError):
         return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")

@@ -322,6 +322,31 @@ def test_rights_taken_away_are_denied_and_a_lock_is_told_apart_from_them(store):
         store.remove("locked", locked.version)
 
 
+def test_a_lock_that_a_server_names_otherwise_is_told_apart_from_a_request_that_it_does_not_know(store):
+    """MinIO refuses with 400 InvalidRequest what others refuse with 403."""
+    free, locked = put(store, "free"), put(store, "locked", lock_until=NEXT_YEAR)
+
+    class Refusal(io.BytesIO):
+        def stream(self, **_):
+            return iter(
+                [b"<Error><Code>InvalidRequest</Code><Message>Object is WORM protected</Message></Error>"]
+            )
+
+    def as_minio(request, **_):
+        return AWSResponse(request.url, 400, {}, Refusal())
+
+    for verb in ("DeleteObject", "PutObjectRetention"):
+        store.client.meta.events.register(f"before-send.s3.{verb}", as_minio)
+    with refused("locked"):
+        store.remove("locked", locked.version)
+    with refused("locked"):
+        store.attempt_shorten("locked", locked.version, NEXT_YEAR - timedelta(days=1))
+    with refused("locked"):
+        store.attempt_bypass("locked", locked.version)
+    with refused("unsupported"):
+        store.remove("free", free.version)
+
+
 def test_a_connection_cut_while_reading_is_unreachable(s3_config):
     """A small proxy in front of the gateway that hangs up in the middle of a body."""
     whole = S3Store(s3_config)
