@@ -11,7 +11,7 @@ from .base import Check, Finding, Package
 from .faults import shown
 
 ASK = "请由业务系统核对后重新提交。"
-TRUST = "请核对签名人；确属可信的机构，请安全管理员把它的根证书加入信任库后重新检测。"
+TRUST = "请核对签名人；确属可信的机构，请安全保密员把它的根证书加入信任库后重新检测。"
 
 
 def judged(check: Check, package: Package) -> Iterator[Finding]:
@@ -107,22 +107,23 @@ def _standing(fact: dict, lists: dict) -> tuple[str, str] | None:
     authorities is held. `lists`: see `archive.trust.revocations`."""
     at = datetime.fromisoformat(fact["time"]) if fact["time"] else datetime.now(UTC)
     held = [(one, serial, name) for issuer, serial, name in fact["chain"] for one in lists.get(issuer, ())]
-    notes, late = [], []
+    found: dict[str, list[str]] = {"failed": [], "warning": [], "passed": []}
     for one, serial, name in held:
         until = datetime.fromisoformat(one["next_update"])
         if serial in one["entries"]:
             since = datetime.fromisoformat(one["entries"][serial])
-            words = f"证书“{shown(name)}”已在 {since:%Y-%m-%d %H:%M} UTC 被吊销"
+            words = f"证书“{shown(name)}”已在 {since:%Y-%m-%d %H:%M} UTC 被吊销，签名"
             if since <= at:
-                return "failed", f"{words}，签名在吊销之后，无效。{ASK.removesuffix('。')}"
-            if fact["time_kind"] != "stamped":
-                return (
-                    "warning",
-                    f"{words}，签名自称在此之前，没有时间戳证明，密钥可能已被他人使用。请由人核对",
-                )
-            notes.append(f"{words}，时间戳证明签名在此之前，仍然有效")
+                found["failed"].append(f"{words}在吊销之后，无效。{ASK.removesuffix('。')}")
+            elif fact["time_kind"] != "stamped":
+                doubt = "自称在此之前，没有时间戳证明，密钥可能已被他人使用。请由人核对"
+                found["warning"].append(words + doubt)
+            else:
+                found["passed"].append(f"{words}在此之前有时间戳证明，仍然有效")
         elif until < at:
-            late.append(f"签发机构的吊销列表只用到 {until:%Y-%m-%d}，早于签名时间")
-    if late:
-        return "warning", f"证书没有核对是否被吊销：{late[0]}。请安全管理员更新吊销列表后重新检测"
-    return ("passed", "；".join(notes) or "证书不在签发机构的吊销列表里") if held else None
+            late = f"证书没有核对是否被吊销：签发机构的吊销列表只用到 {until:%Y-%m-%d}，早于签名时间"
+            found["warning"].append(f"{late}。请安全保密员更新吊销列表后重新检测")
+    if not held:
+        return None
+    verdict = next((verdict for verdict, words in found.items() if words), "passed")
+    return verdict, "；".join(dict.fromkeys(found[verdict])) or "证书不在签发机构的吊销列表里"

@@ -165,6 +165,13 @@ def test_a_certificate_of_the_chain_that_was_revoked_decides_by_the_time(said, h
     assert found[0] == verdict and word in found[1]
 
 
+def test_the_worst_of_a_chain_counts(said):
+    """The signer's is doubtful, the one of who made his seal was revoked before."""
+    data = national.revoking(national.root(), (SIGNER.serial, AFTER), (national.maker().serial, BEFORE))
+    found = said(resigned(ONCE, sealing), data)
+    assert found[0] == "failed" and "测试制章机构" in found[1]
+
+
 def test_a_list_that_had_run_out_by_the_signature_is_a_hint(said):
     old = national.revoking(national.root(), OF_OTHERS, this="20250101000000Z", next_="20250201000000Z")
     found = said(resigned(ONCE, SIGNED["signed data"]), old)
