@@ -7,6 +7,7 @@ from archive.models import Record
 from archive.permissions import Actor
 from archive.templatetags.archive_words import day, moment
 from retention import reading as retention_reading
+from retention import wording
 
 
 def gone(record: Record, actor: Actor) -> dict:
@@ -36,7 +37,13 @@ def disposal(record: Record, actor: Actor) -> list[dict]:
     url = reverse("retention:register", args=[register.pk]) if may else ""
     filed = "　".join(filter(None, (fate["filed_with"], fate["filing_no"])))
     rows = [
-        {"label": "情况", "state": (fate["state"], fate["state_name"], FATE_TONES[fate["state"]])},
+        {"label": "情况", "state": wording.row_chip(fate["state"])},
+        {
+            "label": "等待",
+            "value": f"{fate['fault']}，{moment(fate['locked_until'])} 之后自动再办"
+            if fate["locked_until"]
+            else "",
+        },
         {"label": "清册", "value": f"{fate['register_name']}第 {fate['position']} 条", "url": url},
         {"label": "销毁原因", "value": fate["reason"]},
         {"label": "备案", "value": filed},
@@ -62,11 +69,6 @@ def disposal(record: Record, actor: Actor) -> list[dict]:
         link = reverse("retention:paper", args=[paper.pk]) if may_read else ""
         rows.append({"label": "凭证", "value": f"销毁执行记录（全宗卷 {paper.number} 号）", "url": link})
     return [row for row in rows if row.get("state") or row.get("value")]
-
-
-FATE_TONES = {
-    "listed": "waiting", "removing": "warning", "locked": "held", "destroyed": "gone", "kept": "success",
-}  # fmt: skip
 
 
 def holds(record: Record, actor: Actor) -> list[dict]:

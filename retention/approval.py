@@ -12,11 +12,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, Exists, OuterRef, Sum
 from django.utils import timezone
 
 from archive import privacy, terms
 from archive.errors import NotAllowed, WrongInput, WrongState
+from archive.models import Block
 from archive.permissions import Actor
 from retention import persons, registers, signing, states
 from retention.editions import end, expect, locked, move, rows_of, save, say
@@ -277,6 +278,8 @@ def summary_for_head(register: Register) -> dict:
         .order_by("appraisal__year", "appraisal__number", "-count")
     )
     left = RegisterRow.objects.filter(register=register, state="kept").order_by("position")
+    holds = Hold.objects.filter(fonds=register.fonds, ended_at=None)
+    held = Block.objects.filter(record=OuterRef("record"), lifted_at=None)
     return {
         "count": sum(by_year.values()),
         "pages": sum(cell["pages"] or 0 for cell in cells),
@@ -301,11 +304,11 @@ def summary_for_head(register: Register) -> dict:
         "left_out_count": left.count(),
         "holds": [
             {"hold": str(hold), "about": hold.about, "reason": hold.reason}
-            for hold in Hold.objects.filter(fonds=register.fonds, ended_at=None).order_by("-placed_at")[:50]
+            for hold in holds.order_by("-placed_at")[:50]
         ],
-        "held_rows": rows.filter(record__blocks__isnull=False, record__blocks__lifted_at=None).count(),
+        "holds_count": holds.count(),
+        "held_rows": rows.filter(Exists(held)).count(),
         "edition": register.edition,
-        "digest": edition.digest if edition else "",
         "filed_with": edition.filed_with if edition else "",
         "filing_no": edition.filing_no if edition else "",
         "filed_on": edition.filed_on if edition else None,

@@ -15,6 +15,7 @@ from django.utils import timezone
 from archive import audit
 from archive.errors import ArchiveError, WrongState
 from archive.permissions import Actor
+from archive.states import may_move
 from retention import listing, signing, states
 from retention.models import Edition, Register, RegisterRow
 
@@ -122,7 +123,7 @@ def locked(register: Register, verb: str) -> Register:
 
 def move(register: Register, to: str) -> None:
     """The only writer of a register's state; saves the whole locked row."""
-    if not states.may_move(states.REGISTER_MOVES, register.state, to) and register.state != to:
+    if not may_move(states.REGISTER_MOVES, register.state, to) and register.state != to:
         raise WrongState(
             what=str(register),
             state=states.REGISTER_STATES[register.state],

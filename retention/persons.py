@@ -11,7 +11,7 @@ from django.db import transaction
 
 from archive import audit, permissions, privacy
 from archive.errors import NotAllowed, WrongInput
-from archive.models import Record, RecordParty, User
+from archive.models import RecordParty, User
 from archive.permissions import Actor
 from retention.models import Person
 
@@ -61,7 +61,8 @@ def _token(person: Person) -> str:
 
 
 def own_files(person: Person, records: Sequence[UUID]) -> dict[UUID, str]:
-    """Those of the records that are about this person, and the sentence that says why he may not decide on them."""
+    """Those of the records that are about this person, and the sentence that says why he may not decide on them: nobody
+    decides on a file about himself (design §5.3)."""
     token = _token(person)
     found: dict[UUID, str] = {}
     for start in range(0, len(records), 500):
@@ -74,11 +75,6 @@ def own_files(person: Person, records: Sequence[UUID]) -> dict[UUID, str]:
             sentence = f"当事人与{person.name}同名，须回避；{SETTLE.format(person=person.name)}"
         found |= dict.fromkeys(mine.values_list("record_id", flat=True), sentence)
     return found
-
-
-def is_own_file(person: Person, record: Record) -> bool:
-    """Nobody decides on a file about himself (design §5.3)."""
-    return bool(own_files(person, [record.pk]))
 
 
 @transaction.atomic

@@ -26,7 +26,6 @@ def fate_of(record: Record) -> dict | None:
     edition = register.editions.filter(number=register.edition).first()
     return {
         "state": row.state,
-        "state_name": row.get_state_display(),
         "position": row.position,
         "register": register,
         "register_name": str(register),

@@ -106,7 +106,7 @@ def _refuse_listed_twice(register: Register, part: Sequence[Record], *, actor: A
         register=register
     )
     reasons = {row.record: (f"已列入{row.register}",) for row in listed.select_related("record", "register")}
-    withdraw(register, "有档案已列入另一册", actor=actor)
+    withdraw(register.pk, "有档案已列入另一册", actor=actor)
     refuse_unlisted(reasons)
 
 
@@ -312,9 +312,9 @@ def leave(
     return held
 
 
-def withdraw(register_id: UUID | Register, reason: str, *, actor: Actor) -> Register:
+def withdraw(register_id: UUID, reason: str, *, actor: Actor) -> Register:
     """撤销 a register before its approval: its records are free for another one."""
-    register = register_id if isinstance(register_id, Register) else Register.objects.get(pk=register_id)
+    register = Register.objects.select_related("fonds").get(pk=register_id)
     require(actor, "register.make", register.fonds)
     expect(register, "撤销", "draft", "frozen", "filed")
     if not (reason := privacy.mask_text(reason.strip())):

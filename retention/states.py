@@ -62,7 +62,3 @@ MEMBER_KINDS = {
 SIGNATURE_STATES = {"screen": "屏幕签署", "waiting": "待核对", "confirmed": "已核对", "withdrawn": "已撤回"}
 
 MANNERS = {"screen": "屏幕签署", "paper": "纸质签署"}
-
-
-def may_move(moves: dict[str, set[str]], old: str, new: str) -> bool:
-    return new in moves.get(old, set())

@@ -1,7 +1,7 @@
 """What the database itself refuses in this room: nothing of a decision is deleted, and nothing signed is changed."""
 
 from archive.triggers import Rule, append_only, fixed, kept
-from retention.states import REGISTER_MOVES, ROW_MOVES
+from retention.states import APPRAISAL_MOVES, REGISTER_MOVES, ROW_MOVES
 
 
 def moves_only(table: str, moves: dict[str, set[str]]) -> Rule:
@@ -23,7 +23,7 @@ def once(table: str, *columns: str) -> Rule:
 RULES: list[Rule] = [
     kept("retention_appraisal"),
     fixed("retention_appraisal", "fonds_id", "group_id", "number", "year", "opened_at", "opened_by_id"),
-    Rule("retention_appraisal", "UPDATE", "a closed appraisal stays closed", "OLD.\"state\" <> 'open' AND NEW.\"state\" <> OLD.\"state\""),
+    moves_only("retention_appraisal", APPRAISAL_MOVES),
     kept("retention_appraisalitem"),
     fixed("retention_appraisalitem", "appraisal_id", "record_id", "position", "old_period", "old_due_on"),
     Rule(

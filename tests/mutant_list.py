@@ -122,8 +122,8 @@ MUTANTS = [
     m("declared-period-shortens", "the business system shortens a legal period",
       "ingest/examination.py", "    if periods.shorter(period.retention, case.retention):\n", "    if True:\n", DECISIONS),
     m("unknown-period-filed", "what nobody determined is filed for ten years",
-      "archive/determinations.py", "    unknown = next((period for period in found if period.retention is None), None)\n",
-      "    unknown, found = None, [period for period in found if period.retention] or [Period('10', item_key)]\n",
+      "archive/determinations.py", "        if unknown := next((one for one in found if one.retention is None), None):\n",
+      "        found = [one for one in found if one.retention] or [Period('10', key)]\n        if unknown := None:\n",
       "tests/apps/test_determinations.py"),
     # What arrives
     m("same-name-other-content", "a package overwrites another of the same name in silence",

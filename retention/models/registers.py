@@ -177,7 +177,6 @@ class Supervision(models.Model):
     compared_at = models.DateTimeField()
     compared = models.PositiveIntegerField()
     digest = models.CharField(max_length=64)  # of the comparison's result
-    ticked = models.JSONField(default=list)  # paper items ticked off, once paper is held here
     signature = models.ForeignKey(Signature, models.PROTECT)
 
     class Meta:

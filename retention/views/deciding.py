@@ -50,7 +50,6 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
             "held": "danger" if summary["held_rows"] else "success",
         },
         "state": wording.register_chip(register),
-        "steps": wording.register_steps(register, register.editions.filter(number=register.edition).first()),
         "summary": summary,
         "rows": _rows(register, actor, request),
         "shown": SHOWN,
@@ -75,8 +74,10 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _words(summary: dict[str, Any]) -> dict[str, str]:
     """The consequence of each decision, with its number."""
     rest = "没有列出的（写了序号的除外）一并批准；" if summary["count"] > SHOWN else ""
+    days = summary["waiting_days"]
+    then = f"等待 {days} 天之后由执行人执行" if days else "执行人执行"
     return {
-        "approve": f"{rest}没有勾选的抽出续存，再销毁须重新鉴定。批准之后由两名监销人核对、执行人执行；清除的电子文件不能恢复，只留目录和凭证。",
+        "approve": f"{rest}没有勾选的抽出续存，再销毁须重新鉴定。批准之后由两名监销人核对、{then}；清除的电子文件不能恢复，只留目录和凭证。",
         "refuse": f"全部 {summary['count']} 件继续保存，回到到期清单，须重新鉴定；本册到此结束。清册本身有误的，请档案员撤销后另编。",
         "leave": "没有勾选的抽出续存，不能加回本册；另编新版再备案。已有的批准对其余条目继续有效，监销须重新核对。",
     }

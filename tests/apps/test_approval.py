@@ -290,6 +290,12 @@ def test_the_head_reads_totals_reasons_holds_and_filing_on_one_page(house):
     holds.place(
         house.fonds, "record", records=[found[3].pk], reason="诉讼", authority="法院", actor=house.manager
     )
+    other = holds.place(
+        house.fonds, "record", records=[found[3].pk], reason="审计", authority="审计署", actor=house.manager
+    ).hold
+    told = approval.summary_for_head(register)
+    assert told["held_rows"] == 1, "once, though two holds stand over it"
+    holds.end(other, "审结", actor=house.manager)
     told = approval.summary_for_head(register)
     assert (told["count"], told["pages"], told["held_rows"]) == (4, 8, 1)
     assert {(row["class"], row["count"]) for row in told["by_class"]} == {("参保登记", 3), ("待遇支付", 1)}

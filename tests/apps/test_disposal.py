@@ -14,6 +14,7 @@ from archive import contents, fonds_file, privacy, records
 from archive.errors import NotAllowed, StorageFailed, WrongInput, WrongState
 from archive.models import Copy, Event, ObjectText, Record, RecordParty
 from archive.verification import verify_audit
+from config import record_fate
 from retention import execution, holds, reading, registers
 from retention.models import Register
 from search import indexing
@@ -287,6 +288,11 @@ def test_a_lock_that_still_runs_is_waited_for_and_the_row_finishes_by_itself(hou
     row = register.rows.get(position=1)
     assert abs(row.locked_until - until) < timedelta(seconds=2)
     assert of(locked, store) == before and Record.objects.get(pk=locked.pk).state == "archived"
+    said = {one["label"]: one for one in record_fate.disposal(row.record, house.manager)}
+    assert (
+        said["情况"]["state"][1] == "锁定未到期"
+        and f"{timezone.localtime(until):%Y-%m-%d}" in said["等待"]["value"]
+    )
     with pytest.raises(StorageFailed, match="锁定"):
         store.remove(copy.key, copy.version)
     assert go_on(register).state == "executing" and of(locked, store) == before

@@ -106,23 +106,23 @@ def a_file(name="李四", id_no=NUMBER):
 
 
 def test_a_file_with_his_number_is_his_own_whatever_name_it_bears():
-    assert persons.is_own_file(a_person("李四", NUMBER), a_file(name="李泗"))
+    assert persons.own_files(a_person("李四", NUMBER), [a_file(name="李泗").pk])
 
 
 def test_a_namesake_with_another_number_is_not_he():
-    assert not persons.is_own_file(a_person("李四", "441900198003071231"), a_file())
+    assert not persons.own_files(a_person("李四", "441900198003071231"), [a_file().pk])
 
 
 def test_without_a_number_the_name_decides_and_the_sentence_says_how_to_settle_it():
     person, record = a_person("李 四"), a_file()
     (sentence,) = persons.own_files(person, [record.pk]).values()
     assert "同名" in sentence and "安全保密员" in sentence and "证件号码" in sentence
-    assert not persons.is_own_file(a_person("王五"), record)
+    assert not persons.own_files(a_person("王五"), [record.pk])
 
 
 def test_a_unit_of_his_name_is_not_he():
     record = filed.a_record(parties=(records.NewParty(kind="unit", name="李四"),))
-    assert not persons.is_own_file(a_person("李四"), record)
+    assert not persons.own_files(a_person("李四"), [record.pk])
 
 
 # On the screen
