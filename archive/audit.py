@@ -40,6 +40,7 @@ TABLE: dict[str, str] = {
     "copy.restored": "副本已从完好的副本重写并回读核对（{store}）",
     "object.loss_stated": "第 {position} 个文件提出登记灭失：{reason}",
     "object.loss_confirmed": "第 {position} 个文件登记灭失，由{first}提出：{reason}",
+    "evidence.checked": "核对系统文件 {files} 个，缺或坏 {wanting} 个",
     "evidence.restored": "系统文件 {key} 在存储 {store} 重新存入：{reason}",
     "fonds.stores_chosen": "选定存储：{stores}（原为 {before}）",
     "paper.kept": "存入全宗卷第 {number} 号：{kind}《{title}》",

@@ -6,13 +6,17 @@ Seals, results of fixity, papers of the fonds file, catalogue snapshots. Contrac
 - `put_again` takes the bytes from a store that has it, and writes a new locked version, read back, where it is missing
   or damaged. The damaged one stays, locked. One event a file says where, which version, why and by whom:
   `verification` and the readers know it from there. Where no store has it, it is told and nothing is done.
+- Each file is looked at once in ROUND_DAYS (`check`); what is lacking stands in the ledger until it was put again, or was
+  found at its next turn (`lacking`).
 - A well-formed file that says something else than the database is no damage: that is for `verify_audit` and people.
 """
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -25,6 +29,9 @@ from archive.storage import Store
 
 Proof = Callable[[bytes], bool]
 LARGEST = 512 * 1024 * 1024
+ROUND_DAYS = 30
+TELL = 100
+"""So many lacking files of a day are named in the ledger; more are counted."""
 SUBJECT = "evidence"
 
 
@@ -80,9 +87,9 @@ def _seal_proof(digest: str) -> Proof:
     return proof
 
 
-def look(file: File) -> Found:
-    """Ask every store. Raises StorageFailed when one cannot be asked at all."""
-    found, told = Found(file), restored()
+def look(file: File, told: Mapping[tuple[str, str], str]) -> Found:
+    """Ask every store; `told`: what was put again (`restored`). Raises StorageFailed when one cannot be asked at all."""
+    found = Found(file)
     for name, store in stores.configured().items():
         listed = [one.version for one in store.versions(file.key) if not one.marker]
         proven = [version for version in listed if _content(store, file, version) is not None]
@@ -102,18 +109,51 @@ def _content(store: Store, file: File, version: str) -> bytes | None:
         with store.open(file.key, version) as stream:
             content = stream.read(LARGEST + 1)
     except StorageFailed as fault:
-        if fault.kind == "unreachable":
+        if fault.kind in ("unreachable", "denied"):
             raise
         return None
     return content if len(content) <= LARGEST and file.proof(content) else None
 
 
 def wanting() -> Iterator[Found]:
-    """Every file that some store lacks. Reads them all: a job, or a command."""
+    """Every file that some store lacks. Reads them all: for a command."""
+    told = restored()
     for file in expected():
-        found = look(file)
+        found = look(file, told)
         if found.bad:
             yield found
+
+
+def check(day: date, *, actor: Actor) -> tuple[int, int]:
+    """Look at the files whose turn is on that day: (how many, how many of them some store lacks). Raises NotAllowed,
+    StorageFailed."""
+    permissions.require(actor, "fixity.run")
+    told = restored()
+    turn = [
+        file
+        for file in expected()
+        if zlib.crc32(file.key.encode()) % ROUND_DAYS == day.toordinal() % ROUND_DAYS
+    ]
+    bad = [found for found in (look(file, told) for file in turn) if found.bad]
+    named = [[name, found.file.key] for found in bad for name in found.bad][:TELL]
+    data = {"files": len(turn), "wanting": len(bad), "lacking": named}
+    with transaction.atomic():
+        audit.record(actor=actor, action="evidence.checked", kind="site", subject=SUBJECT, data=data)
+    return len(turn), len(bad)
+
+
+def lacking(now: datetime) -> tuple[int, datetime | None]:
+    """(how many files some store lacks, as far as the last round tells; when it was looked last)."""
+    rows = Event.objects.filter(kind="site", subject=SUBJECT, at__gt=now - timedelta(days=ROUND_DAYS))
+    found: set[tuple[str, str]] = set()
+    last = None
+    for action, at, data in rows.order_by("sequence").values_list("action", "at", "data"):
+        if action == "evidence.checked":
+            found |= {(name, key) for name, key in data["lacking"]}
+            last = at
+        else:
+            found.discard((data["store"], data["key"]))
+    return len({key for _, key in found}), last
 
 
 def put_again(found: Found, *, actor: Actor, reason: str) -> list[str]:

@@ -12,7 +12,19 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from archive import fixity, key_care, ledgers, pdfa, readings, renewal, seals, snapshots, spreading, stores
+from archive import (
+    evidence,
+    fixity,
+    key_care,
+    ledgers,
+    pdfa,
+    readings,
+    renewal,
+    seals,
+    snapshots,
+    spreading,
+    stores,
+)
 from archive.jobs import DAILY, HOURLY, Job
 from archive.models import PdfaClaim
 from archive.packages import orders
@@ -51,6 +63,14 @@ def check_fixity() -> str:
     if swept.damaged:
         log.error("fixity: %s of %s copies damaged", swept.damaged, swept.checked)
     return f"核验 {swept.checked} 个副本，受损 {swept.damaged} 个"
+
+
+def check_evidence() -> str:
+    """The day's share of what the archive keeps beside records."""
+    files, wanting = evidence.check(timezone.localdate(), actor=actor())
+    if wanting:
+        log.error("evidence: %s of %s files are lacking in some store", wanting, files)
+    return f"核对系统文件 {files} 个，缺或坏 {wanting} 个"
 
 
 def scan_due() -> str:
@@ -167,6 +187,7 @@ def _job(code: str, name: str, function: Callable[[], str], every: str, hour: in
 JOBS = [
     _job("seal", "封存审计账本", seal_ledgers, HOURLY, 0, 7),
     _job("fixity", "固化信息核验", check_fixity, DAILY, 1, 30),
+    _job("evidence", "核对系统文件", check_evidence, DAILY, 4, 20),
     _job("due", "到期扫描", scan_due, DAILY, 0, 20),
     _job("holds", "暂缓销毁覆盖", spread_holds, DAILY, 0, 40),
     _job("locks", "续锁", renew_locks, DAILY, 2, 50),

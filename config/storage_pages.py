@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from archive import keks, readings, stores
+from archive import evidence, keks, readings, stores
 from archive.errors import NotConfigured
 from archive.http import actor_of, allowed
 from archive.models import CatalogueSnapshot, Fonds, ObjectKey
@@ -44,7 +44,7 @@ def page(request: HttpRequest) -> HttpResponse:
     standing = readings.standing(list(configured))
     context = {
         "stores": [_store(one, configured.get(name)) for name, one in standing.items()],
-        "safeguards": [_backup(), _snapshot(), _keys()],
+        "safeguards": [_backup(), _snapshot(), _evidence(), _keys()],
         "until": timezone.localdate() - timedelta(days=1),
         "may_check": actor_of(request).may("fixity.read"),
         "breadcrumbs": [{"label": "管理"}, {"label": "存储"}],
@@ -240,6 +240,21 @@ def _snapshot() -> dict[str, Any]:
     stale = never or timezone.now() - min(known) > 8 * timedelta(days=1)
     state = ("stale", _ago(min(known)), "warning") if stale else ("fresh", _ago(max(known)), GOOD)
     return {"name": "目录快照", "state": state, "words": words}
+
+
+def _evidence() -> dict[str, Any]:
+    count, last = evidence.lacking(timezone.now())
+    row = {"name": "系统文件"}
+    if last is None:
+        return row | {
+            "state": ("none", "还没有核对", UNKNOWN),
+            "words": "封存、核验结果、全宗卷、快照，每晚核对一部分。",
+        }
+    words = f"最近 {moment(last)} 核对；每个文件 {evidence.ROUND_DAYS} 天轮到一次"
+    if count:
+        words += "。由档案员用 manage.py repair --files 查看，给出理由后从好的一份重新存入。"
+        return row | {"state": ("lacking", f"缺或坏 {amount(count)}", "danger"), "words": words}
+    return row | {"state": ("whole", "都在", GOOD), "words": words}
 
 
 def _keys() -> dict[str, Any]:

@@ -3,16 +3,20 @@ on the proof of the ledgers and the readers are content again."""
 
 import gzip
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
+from django.utils import timezone
 
 from archive import evidence, fixity, fonds_file, seals
-from archive.errors import NotAllowed, WrongInput
+from archive.errors import NotAllowed, StorageFailed, WrongInput
 from archive.models import Event, Seal
 from archive.verification import verify_audit
 from tests import filed
 from tests.damaged import content_of
+from tests.pages import reader, text
 
 pytestmark = pytest.mark.django_db
 WHY = "第二存储的桶丢失，已重建"
@@ -177,3 +181,31 @@ def test_the_command_tells_first_and_acts_only_with_a_reason(two_stores, kept, a
     assert repair(capsys, "--files")[0] == 0
     assert repair(capsys, "--store", "nowhere")[0] == 2
     assert repair(capsys, "--record", "D019-nothing")[0] == 1
+
+
+def test_every_file_is_looked_at_once_a_round_and_what_is_lacking_is_told_until_it_is_put_again(
+    two_stores, actor, kept
+):
+    spoil(two_stores, "second", kept["seal"], "missing")
+    spoil(two_stores, "local", kept["fixity"], "changed")
+    assert evidence.lacking(timezone.now()) == (0, None) and "还没有核对" in text(storage_page())
+    first = timezone.localdate()
+    done = [evidence.check(first + timedelta(days=n), actor=actor) for n in range(evidence.ROUND_DAYS)]
+    assert sum(files for files, _ in done) == len(kept) and sum(wanting for _, wanting in done) == 2
+    assert evidence.lacking(timezone.now())[0] == 2 and "缺或坏 2" in text(storage_page())
+    for found in evidence.wanting():
+        evidence.put_again(found, actor=actor, reason=WHY)
+    assert evidence.lacking(timezone.now())[0] == 0 and "都在" in text(storage_page())
+
+
+def storage_page():
+    return reader("sysadmin").get(reverse("system:storage"))
+
+
+def test_a_store_that_lets_nothing_be_read_is_no_damage_of_its_files(two_stores, actor, kept, monkeypatch):
+    def denied(*_, **__):
+        raise StorageFailed(store="second", kind="denied", reason="没有权限。")
+
+    monkeypatch.setattr(two_stores["second"], "open", denied)
+    with pytest.raises(StorageFailed, match="没有权限"):
+        all_wanting()

@@ -82,9 +82,7 @@ class Command(ArchiveCommand):
     def _files(self, reason: str) -> int:
         status = 0
         for found in evidence.wanting():
-            where = "、".join(
-                f"{name}（{'缺失' if how == 'missing' else '受损'}）" for name, how in found.bad.items()
-            )
+            where = "、".join(f"{name}（{HOW[how]}）" for name, how in found.bad.items())
             done = evidence.put_again(found, actor=self.actor(), reason=reason) if reason else []
             if not done:
                 status = 1
