@@ -94,6 +94,7 @@ def register_pdf(edition: Edition) -> bytes:
         "edition": edition.number,
         "reason": edition.reason,
         "count": edition.count,
+        "pages": sum(row["文件页数"] for row in rows),
         "digest": edition.digest,
         "frozen_on": _day(edition.frozen_at),
         "earlier": [

@@ -3,6 +3,7 @@
 import io
 from datetime import timedelta
 
+import pypdfium2
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
@@ -130,7 +131,10 @@ def test_a_frozen_register_has_the_columns_the_digest_and_both_papers(house):
     assert row.columns["已保管期限"] == f"{timezone.localdate().year - 2009}年"
     assert "鉴定〔2026〕1号同意销毁" in row.columns["销毁原因"]
     assert (edition.digest, 1) == editions.digest_of(register, 1)
-    assert fonds_file.open_paper(edition.printed, actor=SYSTEM).read().startswith(b"%PDF")
+    with pypdfium2.PdfDocument(fonds_file.open_paper(edition.printed, actor=SYSTEM).read()) as printed:
+        cover = "".join(printed[0].get_textpage().get_text_range().split())
+    for words in ("全宗" + str(house.fonds).replace(" ", ""), "销毁档案数量1件，2页", record.reference_code):
+        assert words in cover, words
     assert {edition.printed.about, edition.sheet.about} == {f"register:{register.pk}"}
     assert Event.objects.filter(
         subject=str(register.pk), action="register.frozen", data__digest=edition.digest
