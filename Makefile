@@ -7,6 +7,8 @@ JOBS ?= 2
 # Tests of one file stay together: they share servers and what they have built.
 PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadfile
 ALONE := $(PY) -m pytest -q
+# The suite starts hundreds of processes: what one has compiled the next need not compile again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help prepare demo test test-all test-services test-browser test-postgres bench mutants reference pictures samples fuzz lint clean
