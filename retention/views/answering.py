@@ -71,10 +71,14 @@ def answer(request: HttpRequest, url: str):
     return redirect(url)
 
 
+def number(text: str) -> int | None:
+    """A number that a page sent back; None for what is none of ours."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else None
+
+
 def edition_seen(request: HttpRequest) -> int | None:
     """The edition of the register that the page showed: another tab may have been left open for long."""
-    text = request.POST.get("edition", "")
-    return int(text) if text.isdecimal() and len(text) < 6 else None
+    return number(request.POST.get("edition", ""))
 
 
 def ids_of(request: HttpRequest, name: str = "pk") -> list[UUID]:

@@ -16,7 +16,16 @@ from archive.permissions import Actor
 from retention import approval, gates, positions, wording
 from retention.editions import rows_of
 from retention.models import Register
-from retention.views.answering import answer, at_form, confirm, edition_seen, once, readable, sent_before
+from retention.views.answering import (
+    answer,
+    at_form,
+    confirm,
+    edition_seen,
+    number,
+    once,
+    readable,
+    sent_before,
+)
 from retention.views.forms import DecidedOnPaper
 from retention.views.registers import crumbs
 
@@ -111,14 +120,14 @@ def _left_out(request: HttpRequest, register: Register) -> dict[int, str]:
     kept = set(request.POST.getlist("keep"))
     named = positions.read(request.POST.get("numbers", ""), "抽出的序号")
     rows = dict(rows_of(register, register.edition).filter(state="listed").values_list("position", "pk"))
-    shown = [number for number in request.POST.getlist("shown") if number not in kept]
-    left = {int(number) for number in shown if number.isdigit()} | set(named)
+    shown = {number(text) for text in request.POST.getlist("shown") if text not in kept}
+    left = (shown - {None}) | set(named)
     if unknown := sorted(left - set(rows)):
         raise WrongInput(field="抽出的序号", reason=f"这一版没有第 {unknown[0]} 号，或者已经抽出。")
     reason = request.POST.get("part_reason", "").strip()
     if left and not reason:
         raise WrongInput(field="抽出的理由", reason=f"有 {len(left)} 件没有勾选，请写明为什么抽出。")
-    return dict.fromkeys((rows[number] for number in sorted(left)), reason)
+    return dict.fromkeys((rows[position] for position in sorted(left)), reason)
 
 
 def _rows(register: Register, actor: Actor, request: HttpRequest) -> list[dict[str, Any]]:
@@ -185,7 +194,7 @@ def _on_paper(register: Register, asked: dict[str, Any]) -> tuple[dict[int, str]
         return {}, reason
     numbers = positions.read(asked["left_out"], "抽出的序号")
     rows = dict(rows_of(register, register.edition).filter(state="listed").values_list("position", "pk"))
-    if not numbers or (unknown := [number for number in numbers if number not in rows]):
+    if not numbers or (unknown := [one for one in numbers if one not in rows]):
         which = f"没有第 {unknown[0]} 号" if numbers else "没有写"
         raise WrongInput(field="抽出的序号", reason=f"{which}，请照批准页写明抽出哪几件。")
-    return {rows[number]: reason for number in numbers}, ""
+    return {rows[position]: reason for position in numbers}, ""

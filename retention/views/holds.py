@@ -23,7 +23,7 @@ from retention import gates, reading, wording
 from retention import holds as verbs
 from retention.models import Hold
 from retention.permissions import may
-from retention.views.answering import answer, at_form, ids_of, once, readable, sent_before, told
+from retention.views.answering import answer, at_form, ids_of, number, once, readable, sent_before, told
 from retention.views.forms import Place
 
 CRUMBS = [{"label": "鉴定销毁"}]
@@ -201,7 +201,7 @@ def _party(request: HttpRequest, actor: Actor) -> dict[str, Any] | None:
         return None
     record = records.get_for(actor, request.GET.get("record", ""), "hold.place")
     kind, _, position = request.GET["party"].partition(":")
-    party = record.parties.filter(kind=kind, position=position if position.isdigit() else -1).first()
+    party = record.parties.filter(kind=kind, position=number(position)).first()
     if party is None:
         raise NotFound(what="这名当事人")
     about = f"{party.name}（{party.id_shown or party.uscc or '未登记号码'}）"

@@ -21,7 +21,7 @@ from retention import duelist, gates, wording
 from retention import registers as verbs
 from retention.models import Appraisal, Edition, Register, RegisterRow
 from retention.permissions import may
-from retention.views.answering import answer, at_form, once, readable, sent_before, told
+from retention.views.answering import answer, at_form, number, once, readable, sent_before, told
 from retention.views.forms import File, NewRegister
 
 CRUMBS = [{"label": "鉴定销毁"}]
@@ -275,7 +275,7 @@ def take_out(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def rows_of(request: HttpRequest, register: Register, name: str = "pk") -> list[int]:
     """The keys of this register's rows whose numbers (序号) were posted."""
-    numbers = [int(text) for text in request.POST.getlist(name) if text.isdigit() and len(text) < 8]
+    numbers = [one for one in map(number, request.POST.getlist(name)) if one is not None]
     found: list[int] = []
     for start in range(0, len(numbers), 500):
         part = register.rows.filter(position__in=numbers[start : start + 500])

@@ -133,6 +133,22 @@ def test_rows_of_a_long_register_are_taken_out_by_number(house):
     assert rows(register) == {1: "listed", 2: "kept", 3: "kept"}
 
 
+@pytest.mark.parametrize("number", ["²", "９", "-1", "1" * 5000])
+def test_a_number_that_is_none_breaks_no_page(house, number):
+    register, draft = house.filed(), house.draft()
+    head, manager = of(house.head), of(house.manager)
+    asked = {"approve": "1", "shown": [number], "numbers": number, "edition": number, "password": "x"}
+    assert head.post(at("decide", register), asked).status_code == 422
+    out = manager.post(at("register_take_out", draft), {"pk": [number], "reason": "x"})
+    assert (
+        out.status_code == 302
+        and fresh(register).state == "filed"
+        and set(rows(draft).values()) == {"listed"}
+    )
+    asked = {"record": str(draft.rows.get().record_id), "party": f"person:{number}"}
+    assert manager.get(at("hold_new"), asked).status_code == 404
+
+
 def test_the_head_refuses_with_a_reason_and_every_row_is_kept(house):
     register = house.filed()
     client = of(house.head)
