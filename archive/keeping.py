@@ -28,14 +28,24 @@ from archive.models import Block, Copy, DigitalObject, MadeContent, Record
 from archive.permissions import Actor
 
 UNWRITTEN = ("pending", "failed")
+SLOTS = 64
+"""Records that can be kept at the same time, each by one process; two of one slot wait for one another."""
+PATIENCE = 5
+"""Seconds that are waited for somebody who is at the same record; longer, and it is left to him."""
 
 
 def keep(record_id: UUID, source: Source | None, *, actor: Actor) -> bool:
     """Write what is still to be written of one record. True when nothing is left. Without `source` only what another
     good copy, or what the archive made, gives.
 
-    Never raises for a store's fault: that is counted and said on the copy.
+    Never raises for a store's fault: that is counted and said on the copy. One process at a time for each record: what
+    two wrote at once would lie twice in a store, locked.
     """
+    with alone(f"keep-{record_id.int % SLOTS}", wait=PATIENCE) as ours:
+        return ours and _keep(record_id, source, actor)
+
+
+def _keep(record_id: UUID, source: Source | None, actor: Actor) -> bool:
     record = Record.objects.select_related("fonds", "department").get(pk=record_id)
     editions.ensure(record)
     now = timezone.now()

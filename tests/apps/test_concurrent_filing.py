@@ -1,15 +1,16 @@
-"""Fifty filings at once, every fifth rolled back at its end: the numbers are gapless all the same. Real commits on
-connections of their own."""
+"""Fifty filings at once, every fifth rolled back at its end: the numbers are gapless all the same; three who keep one
+record. Real commits on connections of their own."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import BytesIO
 from threading import Barrier
 
 import pytest
 from django.db import connection, connections, transaction
 
-from archive import holdings, records
-from archive.models import ChainHead, Counter, Department, Event, Record
+from archive import holdings, keeping, records
+from archive.models import ChainHead, Copy, Counter, Department, Event, Record
 from archive.permissions import system_actor
 from tests.filed import a_department, a_fonds, a_new_record, an_object
 
@@ -101,3 +102,14 @@ def test_departments_made_on_the_way_keep_no_filing_waiting_for_ever():
     assert len(set(at_once(file, 24))) == 24
     assert sorted(Record.objects.values_list("number", flat=True)) == list(range(1, 25))
     assert Department.objects.count() == 13
+
+
+def test_three_who_keep_one_record_at_once_write_it_once(stores, actor):
+    content = b"%PDF one form"
+    new = a_new_record(objects=(an_object(content),))
+    record = records.create(new, actor=actor, store_names=["local"])
+    kept = at_once(lambda _: keeping.keep(record.pk, lambda item: BytesIO(content), actor=actor), 3)
+    assert kept == [True] * 3
+    for copy in Copy.objects.filter(object__record=record):
+        assert [one.version for one in stores["local"].versions(copy.key)] == [copy.version]
+    assert Event.objects.filter(action="record.kept").count() == 1
