@@ -39,7 +39,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _sentence(actor: Actor, count: int) -> str:
     if count:
-        return f"有 {count} 件事等您处理。"
+        return f"有 {count:,} 件事等您处理。"
     return "没有等您处理的事。按 / 键查找档案。" if actor.may("record.read") else ""
 
 
