@@ -65,6 +65,7 @@ STRUCTURE = {
     "damaged-entry": Problem("failed", "数据损坏，未能读取"),
     "several-bags": Problem("failed", "一个压缩包内有几个 BagIt 包，一次只能提交一个"),
     "outside-bag": Problem("failed", "在 BagIt 包的文件夹之外"),
+    "before-zip": Problem("warning", "开头有不属于压缩包的字节，可能夹带别的文件，未予理会"),
     "junk": Problem("warning", "是系统自动生成的文件，未予理会"),
     "mets-representations": Problem("failed", "包内有几种表现形式，一次只能提交一种"),
     "mets-data": Problem("failed", "METS 包的内容应放在 representations 之下，包的最上层不应有 data"),

@@ -6,6 +6,7 @@ accept, flag or reject. Nothing is stored and no exception leaks for bad input.
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import islice
@@ -24,6 +25,11 @@ BESIDE = {"verify_detached": "submission.json.p7s", "verify_stamp": "submission.
 
 MOST_INNER, MOST_DEEP = 200, 3
 """Files inside a file that are opened, and how deep."""
+
+MOST_CRASHED = 5
+"""Files of one package that a parser may break on or take too long for; then it has failed, and the rest is not tried."""
+ENOUGH = 0.15
+"""Of the time of one file: with less left, nothing inside it is opened any more."""
 
 VERAPDF_BATCH = 16
 """Paths that are open at the same time while the validator is asked about all of them."""
@@ -62,9 +68,13 @@ def prepare(
         today=today,
         facts=_facts(facts, clamd),
     )
+    crashed = 0
     for number, (name, measured) in enumerate(sorted(bag.pop("files", {}).items())):
         inside = workdir / f"inside-{number}"
-        package.files[name] = _probe(fence, package, package.root / name, name, measured, inside)
+        probe = {"faults": [{"kind": "not-tried", "detail": ""}]} if crashed >= MOST_CRASHED else None
+        file = _probe(fence, package, package.root / name, name, measured, inside, probe)
+        crashed += any("crashed" in one for one in (file.probe, *(inner["probe"] for inner in file.inner)))
+        package.files[name] = file
     bag["signed"] = dict(_beside_declaration(fence, package))
     return package
 
@@ -200,12 +210,19 @@ def batched(items: Iterable, size: int) -> Iterator[list]:
 
 
 def _probe(
-    fence: Fence, package: Package, path: Path, name: str, measured: dict, inside: Path
+    fence: Fence,
+    package: Package,
+    path: Path,
+    name: str,
+    measured: dict,
+    inside: Path,
+    probe: dict | None = None,
 ) -> MeasuredFile:
-    """One file opened, and what lies inside it (attachments, members of a zip), each by itself; `inside` is where the
-    child may write them."""
+    """One file opened, and what lies inside it (attachments, members of a zip), each by itself, all in the time of one;
+    `inside` is where the child may write them. `probe`: instead of opening it."""
     trusted = package.facts.get("trusted")
-    probe = fence.call("probe", path=str(path), name=name, extract_to=str(inside), trusted=trusted)
+    until = time.monotonic() + fence.limits.seconds
+    probe = probe or fence.call("probe", path=str(path), name=name, extract_to=str(inside), trusted=trusted)
     file = MeasuredFile(
         path=name,
         bytes=measured.get("bytes", 0),
@@ -228,12 +245,17 @@ def _probe(
         file.inner.append(inner)
         if found["path"] is None:
             continue
+        left = until - time.monotonic()
+        if left < ENOUGH * fence.limits.seconds:
+            file.probe.setdefault("faults", []).append({"kind": "too-deep", "detail": "时间用尽"})
+            pending = []
+            break
         if depth > MOST_DEEP:
             inner["probe"] = {"faults": [{"kind": "nested-too-deep", "detail": f"超过 {MOST_DEEP} 层"}]}
             continue
         deeper = f"{found['path']}-inside"
         answer = fence.call(
-            "probe", path=found["path"], name=found["name"], extract_to=deeper, trusted=trusted
+            "probe", seconds=left, path=found["path"], name=found["name"], extract_to=deeper, trusted=trusted
         )
         answer.pop("text", None)
         answer.pop("cells", None)

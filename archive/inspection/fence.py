@@ -27,9 +27,10 @@ START_SECONDS = 30
 
 @dataclass(frozen=True)
 class Limits:
-    """What one child may use. Memory counts writable pages; `rest_bytes` is what it may still hold between calls."""
+    """What one child may use. Memory counts writable pages; `rest_bytes` is what it may still hold between calls. A file
+    is judged within 20 s: starting a child anew takes its share."""
 
-    seconds: float = 20.0
+    seconds: float = 18.0
     memory_bytes: int = 1024 * 1024 * 1024
     rest_bytes: int = 400 * 1024 * 1024
     file_bytes: int = 2 * 1024 * 1024 * 1024
@@ -67,7 +68,7 @@ class Fence:
                 answer = self._receive(time.monotonic() + seconds)
             except TimeoutError:
                 self._kill()
-                return {"crashed": f"处理超过 {seconds:g} 秒，已中止"}
+                return {"crashed": f"处理超过 {seconds:.2g} 秒，已中止"}
             except (OSError, ValueError, EOFError) as fault:
                 return {"crashed": self._cause(fault)}
             self._calls += 1

@@ -311,3 +311,10 @@ def test_bags_are_told_from_other_zips(tmp_path):
     }
     (tmp_path / "x.pdf").write_bytes(b"%PDF-1.7")
     assert looks_like_bag(str(tmp_path / "x.pdf")) == {"bag": False}
+
+
+def test_bytes_before_a_zip_are_said(tmp_path, into):
+    path = zipped(bag_files({"a.txt": b"x"}), tmp_path / "p.zip")
+    path.write_bytes(b"MZ" * 500 + path.read_bytes())
+    answer = unpack(str(path), str(into))
+    assert [(p["kind"], p["detail"]) for p in answer["problems"]] == [("before-zip", "1000 字节")]

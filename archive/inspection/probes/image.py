@@ -78,6 +78,8 @@ def _frames(report: Report, image, count: int):
             report.say("damaged", line)
         yield image
     report.page = None
+    if image.format == "TIFF" and image.tag_v2.next:  # Pillow stops where it was before
+        report.say("pages-in-a-ring")
 
 
 def _further(report: Report, image) -> None:

@@ -45,6 +45,8 @@ def _judge(report: Report, container, names: list[str]) -> None:
         return
     if not data:
         report.say("unreadable", f"{main} 是空的")
+    elif len(data) < container.get_size(main):  # cut off, or its sectors go round in a ring
+        report.say("unreadable", f"{main} 不完整")
     elif main == "WordDocument" and len(data) > 12 and struct.unpack("<H", data[10:12])[0] & ENCRYPTED_WORD:
         report.say("encrypted-user")
     elif main in ("Workbook", "Book"):

@@ -97,6 +97,9 @@ def _structure(report: Report, document: pikepdf.Pdf, path: str, extract_to: str
     for text in [text for text in warnings if "limits error" in text]:
         report.say("nested-too-deep", text)
         warnings.remove(text)
+    for text in [text for text in warnings if "bad_alloc" in text]:  # more than the memory of the child
+        report.say("zip-bomb", text)
+        warnings.remove(text)
     if warnings and not _harmless(warnings, path):
         owners = _owners(document)
         for text in dict.fromkeys(warnings):
@@ -211,6 +214,8 @@ def _read_pages(report: Report, path: str) -> None:
         count = len(document)
         if report.pages is not None and count != report.pages:
             report.say("pages-differ", f"qpdf {report.pages} 页，PDFium {count} 页")
+        if count > MOST_PAGES:
+            report.say("too-many-pages", count)
         coded = pictures.Pictures(report) if report.details.get("coded-pictures") else None
         for number in range(min(count, MOST_PAGES)):
             report.page = number + 1

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pikepdf
 
+from .image import MOST_PIXELS
 from .report import Report
 
 MOST_OBJECTS = 300_000
@@ -90,6 +91,8 @@ def _judge(report: Report, item: pikepdf.Dictionary, fonts: set[str], specs: lis
             report.say("media")
     if "/Filter" in item and CODED.search(str(item["/Filter"])):
         report.details["coded-pictures"] = True
+    if subtype == "/Image" and _pixels(item) > MOST_PIXELS:
+        report.say("image-bomb", f"{item['/Width']} × {item['/Height']}")
     if "/XFA" in item:
         report.say("xfa")
     if "/EF" in item:
@@ -104,6 +107,11 @@ def _judge(report: Report, item: pikepdf.Dictionary, fonts: set[str], specs: lis
         embedded = isinstance(descriptor, pikepdf.Dictionary) and any(key in descriptor for key in FONT_FILES)
         if not embedded and not font.startswith(SUBSTITUTED):
             fonts.add(font[:80])
+
+
+def _pixels(picture: pikepdf.Dictionary) -> int:
+    sides = picture.get("/Width"), picture.get("/Height")
+    return sides[0] * sides[1] if all(isinstance(side, int) for side in sides) else 0
 
 
 def _name(item: pikepdf.Dictionary, key: str) -> str:
@@ -137,7 +145,7 @@ def _attachments(report: Report, specs: list, extract_to: str | None) -> None:
             continue
         total += len(data)
         if total > MOST_ATTACHED_BYTES:
-            report.say("attachment-unreadable", f"{name}：附件过大")
+            report.say("zip-bomb", f"{name}：附件共超过 {MOST_ATTACHED_BYTES >> 20} MB")
             return
         entry["bytes"], entry["path"] = len(data), os.path.join(extract_to, f"{number}.bin")
         os.makedirs(extract_to, mode=0o700, exist_ok=True)

@@ -7,6 +7,7 @@ it lies), with their digests on the way, and answers with the facts of the bag (
 """
 
 import hashlib
+import lzma
 import os
 import stat
 import unicodedata
@@ -29,6 +30,9 @@ LIMITS = {
 """`ratio` = unpacked to packed, looked at only for what is larger than `ratio_from` when unpacked."""
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 ENCRYPTED = 0x1
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError,
+)  # fmt: skip
 
 
 class Refused(Exception):
@@ -83,6 +87,8 @@ def _unpack_zip(source: str, destination: Path, limits: dict, problems: list[dic
     with archive:
         entries = archive.infolist()
         _refuse_bombs(entries, os.path.getsize(source), limits)
+        if first := min((entry.header_offset for entry in entries), default=0):
+            problems.append({"kind": "before-zip", "path": "压缩包", "detail": f"{first} 字节"})
         wanted = dict(_wanted(entries, problems))
         algorithms = bag.algorithms_of(wanted)
         files: dict[str, dict] = {}
@@ -165,7 +171,7 @@ def _extract(
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with archive.open(entry) as stream, _create(target) as file:
             return _copy(stream, file, algorithms, min(limits["file_bytes"], limits["total_bytes"] - before))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as fault:
+    except (*BROKEN, MemoryError) as fault:  # an entry may ask for a dictionary of four gigabytes
         return _short(fault)
     except OSError as fault:
         return f"不能写出（{_short(fault)}）"
