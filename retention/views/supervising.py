@@ -104,6 +104,9 @@ def paper(request: HttpRequest, pk: UUID) -> HttpResponse:
     register = gates.one(gates.registers(actor), pk, "这本销毁清册")
     if sent := sent_before(request):
         return sent
+    if register.state != "approved":
+        messages.warning(request, wording.next_step(register))
+        return redirect("retention:register", pk)
     form = Who(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data

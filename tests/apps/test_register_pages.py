@@ -207,6 +207,8 @@ def test_an_approval_on_paper_takes_effect_when_another_user_confirms_it(house):
     assert "郝主任" in html and "仍有纠纷" in html
     other.post(at("signature", signature))
     assert fresh(register).state == "refiling"
+    assert other.get(at("supervision_paper", register)).status_code == 302
+    assert "须再备案一次" in said(other), "nobody is shown a form that cannot be sent"
 
 
 def test_two_supervisors_sign_what_the_system_has_compared(house):
