@@ -4,6 +4,7 @@ before = rows()      lose_the_database()      … rebuild …      differences(b
 then = as_it_is()    … time goes by …         lose_the_database()      go_back_to(then)      as a restore does
 """
 
+from django.core.management.color import no_style
 from django.db import connection, transaction
 
 from archive import catalogue, triggers
@@ -66,6 +67,7 @@ def lose_the_database():
     with connection.constraint_checks_disabled(), transaction.atomic():
         for model in reversed(_models()):
             model._base_manager.all()._raw_delete("default")
+    _number_rows()
     triggers.install(connection, TRIGGER_RULES)
     assert not Record.objects.exists() and not User.objects.exists() and not Event.objects.exists()
 
@@ -91,3 +93,11 @@ def go_back_to(then):
     with connection.constraint_checks_disabled(), transaction.atomic():
         for model, found in then:
             insert(model, found)
+    _number_rows()
+
+
+def _number_rows():
+    """The next row gets the number behind the last one, as in a database that was just made or put back."""
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), _models()):
+            cursor.execute(statement)

@@ -53,7 +53,6 @@ def take_in_missing(
             order.load_records(holdings.unknown(), restorer, progress)
             rest.papers(restorer, report)
             rest.settle(holdings)
-            order.reset_numbers()
             if restorer.taken or report.counts["archive.event"]:
                 words = [word for _, word in restorer.taken]
                 data = {

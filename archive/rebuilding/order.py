@@ -25,7 +25,7 @@ from archive import audit, catalogue, changes, locks, permissions, seals, snapsh
 from archive.catalogue import TABLE
 from archive.errors import WrongState
 from archive.identifiers import new_id
-from archive.models import Access, CatalogueSnapshot, Change, Event, Fonds, Seal
+from archive.models import CatalogueSnapshot, Change, Fonds
 from archive.permissions import Actor
 from archive.rebuilding import journals, rest
 from archive.rebuilding.loading import Loader
@@ -94,7 +94,16 @@ def _load_snapshots(folder: Path, report: Report, progress: Progress, wanted: bo
                 progress(f"目录快照 {table.label}", report.counts[table.label])
         for one in opened:
             _know(one)
+        _reset_numbers()
         Change.objects.create(topic=MARK, subject=new_id())
+
+
+def _reset_numbers() -> None:
+    """On PostgreSQL: the numbers of rows that are made from here on go on behind those that a snapshot brought."""
+    models = [catalogue.models_by_label()[table.label] for table in TABLE]
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), models):
+            cursor.execute(statement)
 
 
 class _Stream:
@@ -164,17 +173,8 @@ def load_records(records: Iterator[tuple[str, UUID]], restorer: Restorer, progre
             progress("档案", restorer.done)
 
 
-def reset_numbers() -> None:
-    """Numbers of rows go on behind those that came back."""
-    models = [catalogue.models_by_label()[table.label] for table in TABLE] + [Event, Access, Seal]
-    with connection.cursor() as cursor:
-        for statement in connection.ops.sequence_reset_sql(no_style(), models):
-            cursor.execute(statement)
-
-
 @transaction.atomic
 def _finish(report: Report, actor: Actor) -> None:
-    reset_numbers()
     audit.record(
         actor=actor,
         action="catalogue.rebuilt",

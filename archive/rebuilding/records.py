@@ -268,6 +268,10 @@ class Restorer:
             ids = {item.pk for item in part.objects}
             mine = [row for row in rows if row.object_id in ids]
             ObjectKey.objects.bulk_create(mine, ignore_conflicts=True)
+            locked = {item.pk for item in part.objects if item.encrypted}
+            if locked.difference(ObjectKey.objects.filter(object__in=locked).values_list("pk", flat=True)):
+                said = "加密的文件在密钥库里没有数据密钥，打不开：请找回密钥库，再运行 manage.py object_keys --check"
+                self.report.problem(f"{part.found.fonds}/{part.found.record}", said)
             self.report.counts["archive.objectkey"] += len(mine)
 
     @staticmethod

@@ -1,6 +1,7 @@
 """The database and every backup of it are lost; the stores and the key file are there. The catalogue comes back."""
 
 import hashlib
+import io
 import shutil
 from datetime import date
 
@@ -12,8 +13,10 @@ from archive import (
     extension,
     fixity,
     keeping,
+    object_keys,
     privacy,
     rebuilding,
+    records,
     snapshots,
 )
 from archive.errors import WrongState
@@ -215,7 +218,18 @@ def test_an_encrypted_fonds_comes_back_with_its_keys(stores):
             assert hashlib.sha256(stream.read()).hexdigest() == item.sha256
 
 
-def test_a_stub_is_not_believed_while_the_record_is_there(stores):
+def test_a_file_whose_key_is_nowhere_is_named(stores):
+    item = filed.an_object(b"{}", "submission.json", role="submission", encrypted=True)
+    record = records.create(filed.a_new_record(objects=(item,)), actor=SYSTEM, store_names=list(stores))
+    assert keeping.keep(record.pk, lambda _: io.BytesIO(b"{}"), actor=SYSTEM)
+    place = object_keys.place("D019", record.pk)
+    for one in object_keys.key_store().versions(place):
+        object_keys.key_store().remove(place, one.version)
+    report, _ = rebuild()
+    assert [(key, "密钥库" in reason) for key, reason in report.problems] == [(f"D019/{record.pk}", True)]
+
+
+def test_a_stub_is_not_believed_while_the_record_is_there(stores, tmp_path):
     """A hold came between the stubs and the destruction: the record was taken out and kept."""
     life = Aged(stores, count=8, destroyed=1)
     with transaction.atomic():
@@ -230,3 +244,9 @@ def test_a_stub_is_not_believed_while_the_record_is_there(stores):
     assert set(Record.objects.filter(pk__in=[one.pk for one in kept]).values_list("state", flat=True)) == {
         "archived"
     }
+    # Half of one is gone: its destruction may have begun.
+    half = kept[0].digital_objects.filter(role="original").first()
+    for path in (tmp_path / "stores").rglob(f"{half.pk}@*"):
+        path.unlink()
+    report, _ = rebuild()
+    assert [key for key, reason in report.problems if "做了一半" in reason] == [f"D019/{kept[0].pk}"]
