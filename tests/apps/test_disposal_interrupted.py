@@ -116,6 +116,23 @@ def test_a_copy_in_a_store_that_is_not_configured_stops_its_record_only(two_stor
     assert "不在当前配置中" in register.rows.get(position=1).fault and of(both, two_stores["local"])
 
 
+def test_a_disk_that_is_not_mounted_is_no_proof_that_its_copies_are_gone(two_stores, tmp_path):
+    engine().ensure()
+    house = House(two_stores)
+    (record,) = house.due()
+    register = house.executing([record])
+    disk = two_stores["second"].root
+    disk.rename(tmp_path / "unplugged")
+    disk.mkdir()
+    register = go_on(register)
+    assert rows(register) == {1: "listed"} and "没有挂载" in register.rows.get().fault
+    assert of(record, two_stores["local"])
+    disk.rmdir()
+    (tmp_path / "unplugged").rename(disk)
+    soon(register)
+    assert rows(go_on(register)) == {1: "destroyed"} and of(record, two_stores["second"]) == []
+
+
 def test_damaged_and_lost_copies_do_not_stop_it(house):
     (record,) = house.due()
     register = house.executing([record])
