@@ -252,7 +252,7 @@ def _evidence() -> dict[str, Any]:
         }
     words = f"最近 {moment(last)} 核对；每个文件 {evidence.ROUND_DAYS} 天轮到一次"
     if count:
-        words += "。由档案员用 manage.py repair --files 查看，给出理由后从好的一份重新存入。"
+        words += "。用 manage.py repair --files 查看，加 --reason 从好的一份重新存入。"
         return row | {"state": ("lacking", f"缺或坏 {amount(count)}", "danger"), "words": words}
     return row | {"state": ("whole", "都在", GOOD), "words": words}
 
