@@ -4,6 +4,8 @@ Most tests run inside a transaction that is rolled back (`db`). A test whose own
 two connections) asks for `committed`: its tables are emptied afterwards, for which the triggers must let go.
 """
 
+import gc
+
 import pytest
 from django.conf import settings
 from django.core.management import call_command
@@ -13,6 +15,12 @@ from archive import stores as archive_stores
 from archive import triggers
 from archive.permissions import Actor, system_actor
 from config.assembly import TRIGGER_RULES
+
+
+def pytest_collection_finish():
+    """Thousands of collected tests stay to the end: no need to look through them for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
