@@ -20,6 +20,11 @@ def once(table: str, *columns: str) -> Rule:
     return Rule(table, "UPDATE", f"{table}: {', '.join(columns)} are written once", when)
 
 
+BEGUN = " OR ".join(
+    f'NEW."{column}" IS DISTINCT FROM OLD."{column}"'
+    for column in ("edition", "supervisor_one_id", "supervisor_two_id", "manner", "place")
+)
+
 RULES: list[Rule] = [
     kept("retention_appraisal"),
     fixed("retention_appraisal", "fonds_id", "group_id", "number", "year", "opened_at", "opened_by_id"),
@@ -46,8 +51,9 @@ RULES: list[Rule] = [
     Rule("retention_edition", "UPDATE", "what was filed stays", 'OLD."filed_on" IS NOT NULL AND (NEW."filing_no" <> OLD."filing_no" OR NEW."filed_with" <> OLD."filed_with")'),
     kept("retention_register"),
     fixed("retention_register", "fonds_id", "number", "year", "title", "made_at", "requested_by_id"),
-    once("retention_register", "approved_by_id", "approved_at", "approval_id", "executed_by_id", "started_at", "finished_at", "certificate_id"),
+    once("retention_register", "approved_by_id", "approved_at", "approval_id", "not_before", "executed_by_id", "started_at", "finished_at", "certificate_id"),
     moves_only("retention_register", REGISTER_MOVES),
+    Rule("retention_register", "UPDATE", "a destruction ends as it began", f"OLD.\"state\" = 'executing' AND ({BEGUN})"),
     Rule("retention_register", "UPDATE", "an executed register is closed", "OLD.\"state\" = 'executed'"),
     kept("retention_registerrow"),
     fixed("retention_registerrow", "register_id", "record_id", "position", "columns", "objects_digest"),

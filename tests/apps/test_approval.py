@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -271,13 +271,16 @@ def test_there_is_nothing_to_confirm_without_a_sheet(house):
 # Waiting
 
 
-def test_the_waiting_time_of_the_site_runs_from_the_approval(house, settings):
+def test_the_waiting_time_of_the_site_runs_from_the_approval(house, settings, monkeypatch):
     settings.WAITING_DAYS = 90
     register = house.supervised()
     assert register.not_before == register.approved_at + timedelta(days=90)
     with pytest.raises(WrongState, match="等待期内"):
         house.start(register)
-    Register.objects.filter(pk=register.pk).update(not_before=timezone.now())
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Register.objects.filter(pk=register.pk).update(not_before=timezone.now())
+    over = register.not_before + timedelta(seconds=1)
+    monkeypatch.setattr(timezone, "now", lambda: over)
     assert house.start(register).state == "executing"
 
 

@@ -20,7 +20,7 @@ from archive.models import (
     Seal,
     User,
 )
-from retention import holds
+from retention import holds, persons
 from retention.models import (
     Edition,
     Register,
@@ -114,6 +114,18 @@ def test_a_finished_destruction_cannot_be_rewritten(house):
         rows = particular[model] if model in particular else model.objects.filter(register=finished)
         assert rows.exists()
         refused(lambda rows=rows, values=values: rows.update(**values))
+
+
+def test_what_a_destruction_began_with_stays_while_it_runs(house):
+    register = house.start(Register.objects.get(state="supervised"))
+    other = persons.outsider("别人", "别处")
+    mine = Register.objects.filter(pk=register.pk)
+    for values in (
+        {"supervisor_one": other}, {"supervisor_two": None}, {"executed_by": other}, {"manner": "别的"}, {"place": "别处"},
+        {"edition": 0},
+    ):  # fmt: skip
+        refused(lambda values=values: mine.update(**values))
+    mine.update(stopped=True)
 
 
 def test_a_record_that_was_begun_never_comes_back(house):
