@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core import signing
 
 from archive import privacy
-from archive.errors import NotConfigured, NotFound, StorageFailed, WrongInput
+from archive.errors import ArchiveError, NotConfigured, NotFound, StorageFailed, WrongInput
 from archive.identifiers import new_id
 from archive.inspection.fence import Fence
 from archive.permissions import Actor, require
@@ -96,9 +96,13 @@ def read(ticket: str, *, actor: Actor) -> Ticket:
 
 
 def progress(ticket: Ticket) -> tuple[list[int], dict[int, str]]:
-    """The numbers of the parts that are there, and addresses for some of those that are not."""
+    """The numbers of the parts that are there, and addresses for some of those that are not. Raises NotFound for an upload
+    that is over: a browser would ask a store that fails again and again."""
     place = landing()
-    have = sorted(place.arrived(ticket.upload))
+    try:
+        have = sorted(place.arrived(ticket.upload))
+    except StorageFailed as fault:
+        raise _over(fault) from fault
     missing = [number for number in range(1, ticket.upload.parts + 1) if number not in set(have)]
     return have, place.addresses(ticket.upload, missing[:AT_A_TIME])
 
@@ -124,9 +128,7 @@ def finish(ticket: Ticket, digests: Sequence[str], *, actor: Actor) -> Received:
     try:
         stream = place.fetch(upload)
     except StorageFailed as fault:
-        if fault.kind != "missing":
-            raise
-        raise NotFound(what="这次上传（可能已经收过或已过期）") from fault
+        raise _over(fault) from fault
     try:
         with stream, Fence() as fence:
             received = receiving.receive_stream(
@@ -143,6 +145,12 @@ def finish(ticket: Ticket, digests: Sequence[str], *, actor: Actor) -> Received:
         raise
     place.drop(upload)
     return received
+
+
+def _over(fault: StorageFailed) -> ArchiveError:
+    if fault.kind != "missing":
+        return fault
+    return NotFound(what="这次上传（可能已经收过、停止或过期，请重新选择文件上传）")
 
 
 def give_up(ticket: Ticket) -> None:

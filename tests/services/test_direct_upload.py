@@ -186,6 +186,8 @@ def test_stopped_and_forgotten_uploads_are_taken_away(browser, landing):
     assert left(landing) == 1
     browser.ask("stop", ticket=browser.ticket)
     assert left(landing) == 0
+    over = browser.ask("parts", ticket=browser.ticket)  # 503 would be asked again for ever
+    assert over.status_code == 404 and "已经收过、停止或过期" in over.json()["message"]
     browser.begin()
     assert direct.sweep() == 0, "younger than a day"
     assert landing.sweep(older_than=timedelta(0)) == 1 and left(landing) == 0
