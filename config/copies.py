@@ -3,15 +3,15 @@
 Who keeps the machines sees all of them by code and number alone; everybody else what he may read.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from archive import permissions, restoration
+from archive import permissions, readings, restoration
 from archive.http import COUNT_TO
 from archive.models import Copy, Damage, DigitalObject, Record
 from archive.permissions import Actor
@@ -129,7 +129,7 @@ def owed_since(copy: Copy) -> datetime:
     """When it was damaged, where it is to be written again; else when its row was made, which its id tells."""
     if copy.written_at and copy.checked_at:
         return copy.checked_at
-    return datetime.fromtimestamp((copy.pk.int >> 80) / 1000, UTC)
+    return readings.made_at(copy.pk)
 
 
 def state_of(copy: Copy) -> tuple[str, str, str]:
@@ -144,8 +144,9 @@ def state_of(copy: Copy) -> tuple[str, str, str]:
 def of_record(record: Record, files: list[DigitalObject], actor: Actor) -> list[dict[str, Any]]:
     """Each file with all its copies, in plain words, and what may be done about a damaged one."""
     here = Copy.objects.filter(object__record=record)
-    quarantined = dict(_counted(here))
-    bad = [copy for copy in seen_by(here.filter(state="damaged"), actor)]
+    apart = here.filter(quarantined__isnull=False).order_by()
+    quarantined = dict(apart.values_list("pk").annotate(Count("quarantined")))
+    bad = list(seen_by(here.filter(state="damaged"), actor))
     told = {row["pk"]: row for row in damaged_rows(bad, actor)} if record.state == "archived" else {}
     return [
         {
@@ -160,13 +161,6 @@ def of_record(record: Record, files: list[DigitalObject], actor: Actor) -> list[
         }
         for item in files
     ]
-
-
-def _counted(rows: QuerySet[Copy]):
-    from django.db.models import Count
-
-    found = rows.filter(quarantined__isnull=False).order_by()
-    return found.values_list("pk").annotate(Count("quarantined"))
 
 
 def _copy(copy: Copy, quarantined: int, told: dict[str, Any] | None) -> dict[str, Any]:
