@@ -1,15 +1,18 @@
 """After a rebuild: holds that the ledger knows and no snapshot does. Their blocks came back with the records' manifests,
-so that nothing is destroyed meanwhile; without its own row nobody could end such a hold.
+so that nothing is destroyed meanwhile; without its own row nobody could end such a hold. One that was placed so late
+that no sealed page tells of it is made from its blocks, and says so.
 
 Appraisals and registers do not come back from the ledger: what was decided stands in it and in the fonds file, and an
 appraisal that was under way is opened again.
 """
 
+from collections import defaultdict
 from uuid import UUID
 
 from django.db import transaction
 
-from archive.models import Event, Fonds, User
+from archive import numbering
+from archive.models import Block, Event, Fonds, User
 from retention.models import Hold
 
 
@@ -22,6 +25,7 @@ def recover_holds() -> int:
         if not Hold.objects.filter(pk=placed.subject).exists() and placed.data.get("fonds") in fonds:
             _placed(placed, fonds[placed.data["fonds"]])
             done += 1
+    done += _from_blocks()
     standing = Hold.objects.filter(ended_at=None)
     ended = Event.objects.filter(
         kind="hold", action="hold.ended", subject__in=[str(one.pk) for one in standing]
@@ -36,12 +40,43 @@ def recover_holds() -> int:
     return done
 
 
+def _from_blocks() -> int:
+    bare = Block.objects.filter(kind="hold", lifted_at=None).exclude(reference__in=Hold.objects.values("pk"))
+    found: dict[UUID, list[Block]] = defaultdict(list)
+    for block in bare.select_related("record__fonds").order_by("placed_at", "pk"):
+        found[block.reference].append(block)
+    for reference, blocks in found.items():
+        first = blocks[0]
+        Hold.objects.create(
+            id=reference,
+            fonds=first.record.fonds,
+            number=_number(first.record.fonds, first.placed_at.year),
+            year=first.placed_at.year,
+            kind="record",
+            about=f"{len(blocks)} 件",
+            reason=first.reason.partition("，")[2]
+            or first.reason,  # a block names its hold before the reason
+            authority="登记没有从存储恢复，请查明后再解除",
+            placed_at=first.placed_at,
+            placed_by_name="—",
+            wanted=[str(block.record_id) for block in blocks],
+            settled_at=first.placed_at,
+        )
+    return len(found)
+
+
+def _number(fonds: Fonds, year: int, said: int = 0) -> int:
+    """As the ledger says, where no other hold has taken it since."""
+    taken = Hold.objects.filter(fonds=fonds, year=year, number=said).exists()
+    return said if said and not taken else numbering.draw(f"hold:{fonds.code}:{year}")
+
+
 def _placed(event: Event, fonds: Fonds) -> None:
     kinds = {word: code for code, word in Hold.KINDS.items()}
     Hold.objects.create(
         id=UUID(event.subject),
         fonds=fonds,
-        number=event.data["number"],
+        number=_number(fonds, event.data["year"], event.data["number"]),
         year=event.data["year"],
         kind=kinds[event.data["kind"]],
         about=event.data["about"],

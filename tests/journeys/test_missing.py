@@ -12,7 +12,7 @@ from archive.rebuilding.records import WORDS
 from archive.triggers import RULES
 from archive.verification import verify_audit
 from config.backup import reconciling
-from retention import recovery
+from retention import holds, recovery
 from retention.models import Hold
 from tests import filed
 from tests.aged import SYSTEM, Aged
@@ -139,6 +139,26 @@ def test_a_run_that_is_killed_has_changed_nothing_and_is_simply_run_again(stores
     assert rows() == before
     assert take_in()[1] == {lost.reference_code: "补入", earlier.reference_code: "更新"}
     assert Relation.objects.get().earlier_id == earlier.pk and verify_audit().faults == []
+
+
+def test_a_hold_of_which_only_the_manifest_tells_can_be_ended_by_a_person(stores):
+    """It was placed so shortly before the loss that the ledger was not sealed; another has its number since."""
+    lost, other = filed.a_record(stores), filed.a_record(stores)
+    then = as_it_is()
+    held(lost, "诉讼")
+    keeping.drain(actor=SYSTEM)
+    restore(then)
+    held(other, "审计")
+    take_in()
+    hold = Hold.objects.get(reason="诉讼")
+    assert holds.covering(lost) and hold.number == 2 and "没有从存储恢复" in hold.authority
+    holds.end(hold, "案件已审结", actor=filed.an_actor("manager"))
+    assert not holds.covering(lost) and holds.covering(other)
+
+
+def held(record, reason):
+    given = {"reason": reason, "authority": "法院函〔2026〕1号", "records": [record.pk]}
+    holds.place(record.fonds, "record", actor=filed.an_actor("manager"), **given)
 
 
 def test_an_empty_catalogue_is_for_a_rebuild(stores):
