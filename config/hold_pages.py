@@ -9,10 +9,9 @@ from django.views.decorators.http import require_http_methods
 
 from archive.http import actor_of, allowed
 from config import found_records
+from retention.holds import MOST
 from retention.views import holds
 from retention.views.answering import ids_of, sent_before
-
-MOST = 1000
 
 
 @require_http_methods(["GET", "POST"])

@@ -30,6 +30,8 @@ from retention.models import Hold
 
 CHUNK = 50
 """Records in one transaction: each costs an event, and a write may hold SQLite for 100 ms at most."""
+MOST = 1000
+"""Records named in one hold: its event names them all, so that a catalogue rebuilt from the ledger holds them too."""
 TOPIC = "holds"
 """Announced with a record's id when it is held or released: the stores follow."""
 REGISTERS = "register-holds"
@@ -97,7 +99,7 @@ def place(
             "number": hold.number,
             "party_key": party_key,
         }
-        data["records"] = hold.wanted[:1000]
+        data["records"] = hold.wanted
         _say(hold, "hold.placed", actor, data)
     return settle(hold, actor=actor)
 
@@ -111,6 +113,8 @@ def _complete(kind: str, reason: str, authority: str, wanted: Sequence[UUID], pa
         raise WrongInput(field="依据", reason="请写明依据或要求单位，例如法院协助调查函的文号。")
     if kind in ("record", "search") and not wanted:
         raise WrongInput(field="档案", reason="没有选择档案。")
+    if len(wanted) > MOST:
+        raise WrongInput(field="档案", reason=f"一项暂缓最多 {MOST} 件，请分批，或按当事人暂缓。")
     if kind in ("person", "unit") and not party_key:
         raise WrongInput(field="当事人", reason="没有指明个人或单位。")
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from archive import audit, contents, destruction, keeping, permissions, records
 from archive.errors import NotAllowed, NotFound, StorageFailed, WrongInput, WrongState
+from archive.identifiers import new_id
 from archive.models import Block, Change, Copy, Event, RecordParty
 from archive.permissions import Actor
 from retention import holds
@@ -115,6 +116,9 @@ def test_a_hold_states_its_reason_and_authority_and_what_it_is_about(stores, man
         hold(record, actor=manager, **changed)
     with pytest.raises(WrongInput, match="没有选择档案"):
         hold(actor=manager)
+    many = [new_id() for _ in range(holds.MOST + 1)]
+    with pytest.raises(WrongInput, match="最多 1000 件"):
+        holds.place(record.fonds, "record", records=many, reason="诉讼", authority="法院", actor=manager)
     assert not Hold.objects.exists()
 
 
