@@ -31,7 +31,7 @@ from django.utils import timezone
 
 from archive import audit, keks, storage
 from archive.errors import KeyFailed, StorageFailed
-from archive.models import Backup, DigitalObject, ObjectKey, Record
+from archive.models import Backup, Copy, DigitalObject, ObjectKey, Record
 from archive.permissions import Actor, system_actor
 from archive.segments import KEY_BYTES
 
@@ -53,7 +53,12 @@ def place(fonds_code: str, record_id: UUID) -> str:
 @cache
 def key_store() -> storage.Store:
     config = storage.key_store(os.environ, settings.ARCHIVE_DATA)
-    return storage.open_stores([config])[config.name]
+    return storage.open_stores([config], _is_new)[config.name]
+
+
+def _is_new(_: str) -> bool:
+    """Before anything encrypted was stored; from then on a folder that is not there is a disk that is not mounted."""
+    return not Copy.objects.filter(object__encrypted=True, written_at__isnull=False).exists()
 
 
 def forget() -> None:

@@ -76,9 +76,11 @@ def production_defaults(app_configs=None, **_) -> list[checks.CheckMessage]:
 
 @checks.register
 def stores(app_configs=None, **_) -> list[checks.CheckMessage]:
-    """The stores can be understood; in production at least one of them is an object store, reached by https."""
+    """The stores can be understood, and each is a place of its own, that of the keys too; in production at least one of
+    them is an object store, reached by https."""
     try:
         configs = storage.from_environment(os.environ, settings.ARCHIVE_DATA)
+        storage.key_store(os.environ, settings.ARCHIVE_DATA)
     except NotConfigured as fault:
         return [error(8, str(fault), "见 docs/settings.md 的存储一节。")]
     found: list[checks.CheckMessage] = []

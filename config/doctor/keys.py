@@ -4,7 +4,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from archive import keks, key_care, object_keys, stores
+from archive import keks, key_care, object_keys
 from archive.errors import KeyFailed, NotConfigured, StorageFailed
 from archive.models import ObjectKey
 from config.doctor.part import Part
@@ -21,7 +21,7 @@ def object_key_parts() -> Iterator[Part]:
         yield Part(part=PART, state="failed", message=str(fault), remedy="见运维手册“密钥”一节。")
         return
     yield from _wrapping(current)
-    yield from _separate()
+    yield from _private()
     yield from _works()
     yield from _agreement(current)
 
@@ -47,28 +47,11 @@ def _wrapping(current: str) -> Iterator[Part]:
         yield Part(part=PART, state="warning", version=current, message=message, remedy=remedy)
 
 
-def _separate() -> Iterator[Part]:
-    """Where a lock keeps things for years no key could be destroyed."""
-    config = object_keys.key_store().config
-    for name, store in stores.configured().items():
-        other = store.config
-        same_bucket = config.bucket and (config.bucket, config.endpoint_url) == (
-            other.bucket,
-            other.endpoint_url,
-        )
-        if same_bucket or (config.path and other.path and _inside(Path(config.path), Path(other.path))):
-            message = f"密钥库与存储“{name}”在同一处。"
-            remedy = "另设一个没有对象锁定的桶或文件夹（ARCHIVE_KEY_STORE_…）。"
-            yield Part(part=PART, state="failed", message=message, remedy=remedy)
-    folder = Path(config.path) / "objects"
-    if config.path and stat.S_IMODE(folder.stat().st_mode) & 0o007:
+def _private() -> Iterator[Part]:
+    folder = Path(object_keys.key_store().config.path or "-") / "objects"
+    if folder.is_dir() and stat.S_IMODE(folder.stat().st_mode) & 0o007:
         message = f"密钥库 {folder} 别人也能读。"
         yield Part(part=PART, state="warning", message=message, remedy=f"chmod 750 {folder}")
-
-
-def _inside(one: Path, other: Path) -> bool:
-    one, other = one.resolve(), other.resolve()
-    return one == other or one in other.parents or other in one.parents
 
 
 def _works() -> Iterator[Part]:

@@ -6,6 +6,7 @@ import secrets
 import stat
 
 import pytest
+from django.core.checks import run_checks
 from django.core.management import call_command
 
 from archive import keeping, keks, key_care, object_keys
@@ -209,10 +210,10 @@ def test_the_doctor_finds_keys_that_wait_and_places_that_disagree(stores, actor,
     assert [part.state for part in parts()] == ["warning", "failed"]
 
 
-def test_the_doctor_refuses_a_key_store_inside_a_locked_store(stores, actor, key_file, monkeypatch):
+def test_a_key_store_inside_a_locked_store_is_an_error_of_the_settings(stores, monkeypatch):
     monkeypatch.setenv("ARCHIVE_KEY_STORE_PATH", str(stores["local"].root / "keys"))
-    object_keys.forget()
-    assert "同一处" in next(part.message for part in parts() if part.state == "failed")
+    (refused,) = [found for found in run_checks() if found.id == "archive.E008"]
+    assert "同一个文件夹" in refused.msg
 
 
 def test_the_doctor_says_when_there_is_no_key_encryption_key(key_file):

@@ -147,6 +147,14 @@ def test_a_destroyed_key_makes_every_copy_unreadable_wherever_it_lies(two_stores
     assert Event.objects.filter(action="record.keys_destroyed").count() == 1
 
 
+def test_a_key_store_that_is_not_mounted_is_no_proof_that_a_key_is_gone(stores, actor, key_store, tmp_path):
+    record = a_secret_record(stores, actor)
+    key_store.root.rename(tmp_path / "unplugged")
+    with pytest.raises(StorageFailed, match="没有挂载"):
+        object_keys.destroy(record, actor=actor)
+    assert ObjectKey.objects.get(object=first(record)).wrapped
+
+
 def test_a_key_that_cannot_be_destroyed_everywhere_is_not_called_destroyed(
     stores, actor, key_store, monkeypatch
 ):
