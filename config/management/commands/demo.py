@@ -11,7 +11,7 @@ from config.demonstration.staff import PASSWORD, STAFF
 
 class Command(ArchiveCommand):
     needs_setup = False
-    help = "装入演示数据，打印登录名，并启动网页、工作进程和定时任务。可反复运行。"
+    help = "装入演示数据，打印用户名，并启动网页、工作进程和定时任务。可反复运行。"
 
     def arguments(self, parser) -> None:
         parser.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT")
@@ -24,7 +24,7 @@ class Command(ArchiveCommand):
         call_command("setup", fonds=[f"{code}={name}:{scheme}" for code, (name, scheme) in FONDS.items()])
         counts = demo.fill(self.say)
         made = "，".join(f"{word} {count}" for word, count in counts.items()) or "没有新的"
-        self.say(f"信息包：{made}。\n\n登录名（口令都是 {PASSWORD}）：")
+        self.say(f"信息包：{made}。\n\n用户名（密码都是 {PASSWORD}）：")
         for staff in STAFF:
             self.say(f"  {staff.username:10} {staff.name}　{staff.does}")
         if not no_serve:

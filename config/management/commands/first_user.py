@@ -16,8 +16,8 @@ class Command(ArchiveCommand):
     help = "建立第一个安全保密员；已经有了就拒绝，以后的人员都在网页“人员与授权”里办理。"
 
     def arguments(self, parser) -> None:
-        parser.add_argument("username", metavar="NAME", help="登录名")
-        parser.add_argument("--name", default="", metavar="姓名", help="姓名；不写则同登录名")
+        parser.add_argument("username", metavar="NAME", help="用户名")
+        parser.add_argument("--name", default="", metavar="姓名", help="姓名；不写则同用户名")
         parser.add_argument("--password-stdin", action="store_true", help="从标准输入读密码（一行）")
 
     def run(self, *, username: str, name: str, password_stdin: bool, **_: object) -> int:
