@@ -83,12 +83,12 @@ class Living(Installation):
                 cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.pid_file.write_text(str(self.serving.pid))
-        wait_for(self.answers, seconds=60, what=lambda: f"no answer of {self.base}:\n{self.log.read_text()}")
+        wait_for(self.answers, seconds=180, what=lambda: f"no answer of {self.base}:\n{self.log.read_text()}")
 
     def answers(self) -> bool:
         assert self.serving.poll() is None, self.log.read_text()
         try:
-            with urllib.request.urlopen(self.base + "/sign-in/", timeout=5) as page:
+            with urllib.request.urlopen(self.base + "/sign-in/", timeout=30) as page:
                 return page.status == 200
         except (urllib.error.URLError, OSError):
             return False
@@ -99,7 +99,7 @@ class Living(Installation):
             return None
         self.serving.send_signal(number)
         try:
-            return self.serving.wait(40)
+            return self.serving.wait(120)
         except subprocess.TimeoutExpired:
             self.serving.kill()
             raise
@@ -131,7 +131,7 @@ class Client:
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
 
     def get(self, path: str) -> str:
-        with self.opener.open(self.base + path, timeout=60) as answer:
+        with self.opener.open(self.base + path, timeout=120) as answer:
             return answer.read().decode()
 
     def sign_in(self, username: str) -> "Client":
@@ -153,7 +153,7 @@ class Client:
         }
         body += f"--{edge}--\r\n".encode()
         request = urllib.request.Request(self.base + path, body, headers)
-        with self.opener.open(request, timeout=60) as answer:
+        with self.opener.open(request, timeout=120) as answer:
             return answer.read().decode()
 
 

@@ -292,12 +292,11 @@ def test_the_immutable_flag_keeps_even_root_from_deleting(tmp_path):
 
 def test_a_flagged_object_is_locked_longer_held_and_read_like_any_other(tmp_path):
     store = LocalStore(StoreConfig(name="local", path=str(tmp_path / "store"), immutable=True))
-    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     try:
-        held = put(store, "flagged", lock_until=soon)
+        held = put(store, "flagged", lock_until=FAR)
     except StorageFailed as failure:
         pytest.skip(f"no immutable flag here: {failure}")
-    later = soon + timedelta(seconds=1)
+    later = FAR + timedelta(seconds=1)
     assert store.extend_lock("flagged", held.version, later).lock_until == later
     assert store.open("flagged", held.version).read() == b"content"
     store.clock = lambda: later + timedelta(seconds=1)

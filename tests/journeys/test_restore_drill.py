@@ -61,7 +61,7 @@ class House(Installation):
 
     def shell(self, code: str) -> list[dict]:
         process = self.start("shell", "-c", SYSTEM + code)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == 0, out + err
         return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
@@ -79,7 +79,7 @@ class House(Installation):
     def refused(self, *words) -> str:
         """The sentence with which a command refuses."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         assert process.returncode in (1, 2, 3) and "Traceback" not in err, out + err
         return err
 
@@ -87,7 +87,7 @@ class House(Installation):
         """Run it and kill it at that step on the disk; False when it was done before."""
         process = subprocess.run(
             [sys.executable, "-m", "tests.journeys.dying", str(step), mark, *map(str, words)],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120,
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert process.returncode in (0, -9), process.stderr
         return process.returncode == -9
@@ -248,7 +248,7 @@ def test_a_file_that_is_not_whole_or_not_ours_is_refused_and_nothing_is_touched(
 
 def test_a_database_that_somebody_has_open_is_not_taken_away_under_his_hands(house):
     file = house.back_up()
-    code = "import time; from archive.models import Record; Record.objects.count(); print('{}', flush=True); time.sleep(60)"
+    code = "import time; from archive.models import Record; Record.objects.count(); print('{}', flush=True); time.sleep(600)"
     other = house.start("shell", "-c", code)
     try:
         assert other.stdout.readline().strip()

@@ -15,7 +15,7 @@ from archive.inspection import walls
 from archive.inspection.fence import Fence, Limits
 
 MEGABYTE = 1024 * 1024
-SMALL = Limits(seconds=5, memory_bytes=256 * MEGABYTE, rest_bytes=150 * MEGABYTE, file_bytes=4 * MEGABYTE)
+SMALL = Limits(seconds=60, memory_bytes=256 * MEGABYTE, rest_bytes=150 * MEGABYTE, file_bytes=4 * MEGABYTE)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_the_child_dies_when_its_parent_is_killed(busy, tmp_path):
         time.sleep(0.01)
     parent.kill()
     parent.wait()
-    for _ in range(100):
+    for _ in range(1200):
         if gone(child):
             break
         time.sleep(0.05)
