@@ -4,6 +4,7 @@ import io
 import zipfile
 
 import pytest
+from PIL import Image
 
 from archive.inspection.examine import MOST_DEEP, examine
 from archive.inspection.fence import Fence
@@ -79,3 +80,63 @@ def test_names_inside_never_become_paths(fence, tmp_path):
     data = packed(**{"../../../evil__txt": b"x", "/etc/evil__txt": b"x", "con__txt": b"x"})
     found(data, "a.zip", fence, inside)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.zip", "inside"]
+
+
+OUTSIDE = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'
+HEAD = '<?xml version="1.0"?>'
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kinds"),
+    [
+        ("a.xml", OUTSIDE.encode(), {"entities", "unknown-format"}),
+        ("a.xml", f"{HEAD}<!--{'x' * 200_000}-->{OUTSIDE}".encode(), {"entities"}),
+        ("a.xml", f"{HEAD}{OUTSIDE}".encode("utf-16"), {"entities", "unknown-format"}),
+        ("a.xml", f'{HEAD}<!DOCTYPE a SYSTEM "http://x/a.dtd"><a/>'.encode(), {"external-file"}),
+        ("a.xml", f"{HEAD}<a>工资</a>".encode("utf-16"), {"unknown-format"}),
+        ("a.txt", b"<!DOCTYPE html><p>x<br>", set()),
+        ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg" onload="x()"/>', {"script", "unknown-format"}),
+        ("a.svg", f'{HEAD}<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'.encode(), set()),
+    ],
+)
+def test_markup_that_reaches_outside_or_acts_is_found_however_it_is_written(
+    name, data, kinds, fence, tmp_path
+):
+    path = tmp_path / name
+    path.write_bytes(data)
+    faults = fence.call("probe", path=str(path), name=name)["faults"]
+    assert {fault["kind"] for fault in faults} == kinds
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "program"),
+    [
+        ("a.bin", b"\x7fELF\2\1\1\0", True),
+        ("a.dat", b"MZ\x90\0", True),
+        ("a.txt", b"#!/bin/sh\n", True),
+        ("a.bat", b"echo", True),
+        ("a.pdf.exe", b"%PDF-1.7", True),
+        ("a.txt", b"MZ and other letters", False),
+        ("a.txt", b"echo", False),
+    ],
+)
+def test_what_a_double_click_would_run_is_a_program_whatever_it_is_called(
+    name, head, program, fence, tmp_path
+):
+    path = tmp_path / name
+    path.write_bytes(head + b"\n" * 99)
+    faults = fence.call("probe", path=str(path), name=name)["faults"]
+    assert any(fault["kind"] == "program" for fault in faults) is program
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.gif"])
+def test_a_picture_that_is_also_a_zip_is_told(name, fence, tmp_path):
+    buffer = io.BytesIO()
+    Image.new("L", (64, 64)).save(buffer, {"tif": "TIFF"}.get(name[2:], name[2:].upper()))
+    path = tmp_path / name
+    path.write_bytes(buffer.getvalue())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a.exe", b"MZ" * 500)
+    path.write_bytes(path.read_bytes() + b"IEND\xaeB`\x82")
+    faults = fence.call("probe", path=str(path), name=name)["faults"]
+    assert "trailing" in {fault["kind"] for fault in faults}

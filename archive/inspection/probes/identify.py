@@ -21,6 +21,15 @@ PROGRAMS = {
     "application/x-executable",
 }
 
+PROGRAM_HEADS = (
+    b"MZ", b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"L\0\0\0\x01\x14\x02\0",
+)  # fmt: skip
+PROGRAM_NAMES = {
+    "exe", "com", "scr", "pif", "dll", "msi", "bat", "cmd", "ps1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "hta", "lnk",
+    "url", "reg", "jar", "sh", "cpl", "apk",
+}  # fmt: skip
+"""What a double click would run, whatever lies in it."""
+
 MICROSOFT = (
     "application/msword",
     "application/vnd.ms-word",
@@ -43,6 +52,8 @@ EXTENSIONS = {
     "zip": {"zip"}, "rar": {"archive"}, "7z": {"archive"},
 }  # fmt: skip
 """Kinds a name may promise. Where the bytes are of another kind, the name deceives whoever opens the file."""
+
+MARKUP = {"xml", "svg"}
 
 WITHOUT_MARK = {"doc", "wps", "wpd", "xls", "et", "dbf", "csv", "txt"}
 """Documents of old programs that wrote no mark into their bytes: the name is all there is to go by."""
@@ -83,7 +94,13 @@ def probe(path: str, name: str, extract_to: str | None = None, trusted: list[str
     elif report.kind == "other" and suffix in EXTENSIONS and not report.puid:
         # No signature matches: the parser its name promises tells more than "unknown" does.
         report.kind = next(iter(EXTENSIONS[suffix]))
+    elif report.kind == "other" and suffix in MARKUP:
+        report.kind = "text"
     _open(report, path, extract_to, trusted)
+    if report.kind != "program" and (suffix in PROGRAM_NAMES or _is_program(head)):
+        report.say("program", f".{suffix}")
+    if report.kind in ("pdf", "image") and zipfile.is_zipfile(path):
+        report.say("trailing", "还可以当作压缩包打开")
     _compare_name(report, suffix)
     return report.as_dict()
 
@@ -132,6 +149,11 @@ def _kind(mime: str, puid: str) -> str:
     if mime.startswith("text/") or mime in ("application/xml", "application/json", "application/rtf"):
         return "text"
     return "other"
+
+
+def _is_program(head: bytes) -> bool:
+    """Words may begin with MZ too; programs have a zero byte soon."""
+    return head.startswith(b"#!") or (b"\0" in head and head.startswith(PROGRAM_HEADS))
 
 
 def _is_ofd(path: str) -> bool:

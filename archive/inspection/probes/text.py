@@ -13,11 +13,14 @@ from .report import TEXT_LIMIT, Report
 MOST_BYTES = 16 << 20
 CODECS = ("utf-8-sig", "gb18030", "utf-16", "cp1252")
 SCRIPT = re.compile(
-    r"<script\b|\bon(?:load|click|error|mouseover)\s{0,9}=|javascript:|<iframe\b|<object\b|<embed\b", re.I
+    r"<script\b|\bon(?:load|click|error|mouseover|focus|begin|toggle|submit|change)\s{0,9}=|javascript:|<iframe\b"
+    r"|<object\b|<embed\b|http-equiv\s{0,9}=[\s\"']{0,9}refresh",
+    re.I,
 )
 TAG = re.compile(r"<[^<>]{0,2000}>")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a]")
-DOCTYPE = re.compile(r"<!ENTITY\b", re.I)
+XML = re.compile(r"<(?:\?xml\b|svg\b|!DOCTYPE\s(?!\s{0,9}html\b))", re.I)
+ENTITY = re.compile(r"<!ENTITY\b", re.I)
 RICH_TEXT_OBJECT = re.compile(r"\\objdata\b|\\objautlink\b|\\objupdate\b")
 
 
@@ -33,21 +36,22 @@ def open_and_report(report: Report, path: str) -> None:
         if RICH_TEXT_OBJECT.search(text):
             report.say("embedded-object")
         return
+    if (report.kind == "html" or "<svg" in text) and SCRIPT.search(text):
+        report.say("script")
     if report.kind == "html":
-        if SCRIPT.search(text):
-            report.say("script")
         text = TAG.sub(" ", text)
-    elif text.lstrip().startswith("<?xml") and DOCTYPE.search(text[:100_000]):
-        report.say("entities")
     elif _is_xml(report, text):
-        _well_formed(report, path, data)
+        if ENTITY.search(text):  # in a comment it is as little wanted
+            report.say("entities")
+        else:
+            _well_formed(report, path, data)
     elif (report.mime or "") == "text/csv":
         formulas.of_text(report, text)
     report.add_text(text[:TEXT_LIMIT])
 
 
 def _is_xml(report: Report, text: str) -> bool:
-    return text.lstrip().startswith("<?xml") or "xml" in (report.mime or "")
+    return bool(XML.match(text.lstrip())) or "xml" in (report.mime or "")
 
 
 class _Nothing:
@@ -61,7 +65,10 @@ def _well_formed(report: Report, path: str, data: bytes) -> None:
     rules = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
     try:
         if len(data) < MOST_BYTES:
-            etree.fromstring(data.strip(b"\0 \r\n\t"), etree.XMLParser(**rules))
+            data = data if report.details["encoding"] == "utf-16" else data.strip(b"\0 \r\n\t")
+            root = etree.fromstring(data, etree.XMLParser(**rules))
+            if outside := root.getroottree().docinfo.system_url:
+                report.say("external-file", outside)
         else:
             etree.parse(path, etree.XMLParser(target=_Nothing(), **rules))
     except (etree.XMLSyntaxError, ValueError) as fault:
