@@ -147,7 +147,7 @@ def _refuse(records: Sequence[Record], faults: dict[UUID, list[str]]) -> None:
 
 
 def close(appraisal: Appraisal, *, actor: Actor) -> Appraisal:
-    """作出结论. Raises WrongState while a record is undecided (and says who is missing), WrongInput when a period
+    """作出结论. Raises WrongState while a record is undecided (and says who is missing) or a sheet waits, WrongInput when a period
     named is no extension any more. Call it outside a transaction (the minutes go to the stores)."""
     appraisal = Appraisal.objects.select_related("fonds", "group").get(pk=appraisal.pk)
     permissions.require(actor, "appraisal.close", appraisal.fonds)
@@ -162,7 +162,7 @@ def close(appraisal: Appraisal, *, actor: Actor) -> Appraisal:
     with transaction.atomic():
         locked = Appraisal.objects.select_for_update(of=("self",)).get(pk=appraisal.pk)
         _expect_open(locked, "作出结论")
-        if tally.outcomes(locked) != decided:
+        if tally.outcomes(locked) != decided or opinions.unconfirmed(locked):
             raise WrongState(what=str(appraisal), state="刚收到新的意见", verb="作出结论，请重新核对")
         _write_results(decided)
         locked.state, locked.decided_at, locked.minutes = "decided", timezone.now(), paper
@@ -181,10 +181,11 @@ def _expect_open(appraisal: Appraisal, verb: str) -> None:
 
 
 def _all_decided(appraisal: Appraisal, outcomes: dict[AppraisalItem, Outcome]) -> None:
+    """Also a sheet that nobody has confirmed yet may hold the voice that decides."""
+    waiting = opinions.unconfirmed(appraisal)
     undecided = {item: one for item, one in outcomes.items() if not one.result}
     if undecided:
         item, one = next(iter(undecided.items()))
-        waiting = opinions.unconfirmed(appraisal)
         raise WrongState(
             what=str(appraisal),
             state=f"有 {len(undecided)} 件未作结论（第 {item.position} 件还缺{'、'.join(one.missing)}的意见"
@@ -192,6 +193,9 @@ def _all_decided(appraisal: Appraisal, outcomes: dict[AppraisalItem, Outcome]) -
             + "）",
             verb="作出结论",
         )
+    if waiting:
+        state = f"有 {waiting} 份纸质意见待另一人核对"
+        raise WrongState(what=str(appraisal), state=state, verb="作出结论，请先核对或退回")
 
 
 def _keep_minutes(appraisal: Appraisal, outcomes, decided_on: date, actor: Actor) -> Paper:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from archive import audit, periods, privacy
@@ -257,6 +258,10 @@ def _write(sheet: _Sheet, signature, actor: Actor) -> Opinion:
 
 
 def unconfirmed(appraisal: Appraisal) -> int:
-    """Opinions on paper that no second user has confirmed."""
+    """How many opinions on paper no second user has confirmed."""
+    return unconfirmed_of(appraisal.pk).count()
+
+
+def unconfirmed_of(appraisal) -> QuerySet[Opinion]:
     rows = Opinion.objects.filter(appraisal=appraisal, signature__manner="paper")
-    return rows.filter(signature__confirmed_at__isnull=True, signature__withdrawn_at__isnull=True).count()
+    return rows.filter(signature__confirmed_at__isnull=True, signature__withdrawn_at__isnull=True)

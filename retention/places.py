@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from archive.http import COUNT_TO
 from archive.permissions import Actor
-from retention import duelist, gates, signing
+from retention import duelist, gates, opinions, signing
 from retention.models import Appraisal, AppraisalItem, Hold, OpinionItem, Register, RegisterRow
 from retention.states import MEMBER_KINDS
 
@@ -120,10 +120,10 @@ def _to_close(actor: Actor) -> Iterator[dict[str, Any]]:
     undecided = AppraisalItem.objects.filter(appraisal=OuterRef("pk"), open=True).filter(
         lacking, ~Exists(spoken.filter(opinion__result="extend"))
     )
+    waits = opinions.unconfirmed_of(OuterRef("pk"))
     rows = Appraisal.objects.filter(state="open", fonds__code__in=actor.fonds("appraisal.close"))
-    for pk, title, opened_at in rows.filter(~Exists(undecided)).values_list("pk", "title", "opened_at")[
-        :APART
-    ]:
+    rows = rows.filter(~Exists(undecided), ~Exists(waits)).values_list("pk", "title", "opened_at")
+    for pk, title, opened_at in rows[:APART]:
         yield _todo("鉴定意见已齐，可以作出结论", 1, "appraisal", title, opened_at, pk)
 
 

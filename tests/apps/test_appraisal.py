@@ -10,7 +10,7 @@ from django.utils import timezone
 from archive import audit, extension, fonds_file, permissions, records
 from archive.errors import NotAllowed, WrongInput, WrongState
 from archive.models import Change, Copy, Event, Paper
-from retention import appraisal
+from retention import appraisal, places, signing
 from retention.models import Appraisal, AppraisalItem, Group, Opinion, OpinionItem
 from tests import filed
 from tests.appraised import KEY, SYSTEM, Panel, items
@@ -99,6 +99,18 @@ def test_the_locks_of_an_extended_record_grow_and_never_shrink(panel, settings):
     settings.LOCK_HORIZON_YEARS = 3  # now less would do
     extension.follow([record.pk])
     assert set(Copy.objects.filter(object__record=record).values_list("lock_until", flat=True)) == {before}
+
+
+def test_nothing_is_concluded_while_an_opinion_on_paper_waits_for_its_confirmation(panel):
+    opened = panel.opened([panel.due_record()])
+    panel.all_say(items(opened), "destroy")
+    dissent = panel.on_paper(items(opened), "extend", period="30", confirm=False)
+    with pytest.raises(WrongState, match="1 份纸质意见待另一人核对"):
+        appraisal.close(opened, actor=panel.manager)
+    assert "鉴定意见已齐，可以作出结论" not in {todo["label"] for todo in places.todos(panel.manager)}
+    signing.confirm_paper(dissent.signature, actor=panel.second)
+    assert "鉴定意见已齐，可以作出结论" in {todo["label"] for todo in places.todos(panel.manager)}
+    assert appraisal.close(opened, actor=panel.manager).items.get().result == "extend"
 
 
 def test_the_minutes_lie_in_the_fonds_file_and_name_everything(panel):
