@@ -13,7 +13,7 @@ from archive import audit, determinations
 from archive.models import Record, User
 from archive.permissions import Actor, system_actor
 from retention import appraisal, groups, opinions, persons, signing
-from retention.models import Appraisal, AppraisalItem, Member
+from retention.models import Appraisal, AppraisalItem, Group, Member
 from tests import filed
 
 SYSTEM = system_actor("测试")
@@ -66,6 +66,19 @@ class Panel:
 
     def opened(self, records: list[Record], title: str = "2008年到期档案") -> Appraisal:
         return appraisal.open_appraisal([r.pk for r in records], self.group, title, actor=self.archivist)
+
+    def four(self) -> list:
+        """Its members, as a group is made of them."""
+        return [(member.person, member.kind) for member in self.group.members.order_by("pk")]
+
+    def another_group(self, members: list | None = None, **changed) -> Group:
+        """Of the same four, or of whom is named."""
+        values = {
+            "decree_no": "社保〔2026〕9号",
+            "decreed_on": date(2026, 1, 5),
+            "actor": self.manager,
+        } | changed
+        return groups.make_group(self.fonds, "小组", members=members or self.four(), **values)
 
     def member(self, kind: str) -> Member:
         return self.group.members.select_related("person__user").get(kind=kind)

@@ -3,8 +3,10 @@
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from archive.models import User
+from archive.models import Record, User
 from archive.permissions import Actor
+from retention import holds
+from retention.models import Hold
 from tests.pages import client_of, text
 
 PASSWORD = "eight-places-and-two"
@@ -26,3 +28,10 @@ def scan(content: bytes = b"%PDF-1.7 signed", mime: str = "application/pdf") -> 
 def said(client) -> str:
     """What the next page tells: the message after a redirect."""
     return text(client.get("/"))
+
+
+def hold_on(record: Record, actor: Actor, authority: str = "协查函1号") -> Hold:
+    placed = holds.place(
+        record.fonds, "record", records=[record.pk], reason="法院调查", authority=authority, actor=actor
+    )
+    return placed.hold

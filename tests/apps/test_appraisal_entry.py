@@ -10,7 +10,7 @@ from archive import audit, determinations, records
 from archive.errors import NotAllowed, WrongInput, WrongState
 from archive.models import Block, Event
 from retention import appraisal, groups, holds, persons
-from retention.models import Appraisal, AppraisalItem, Group
+from retention.models import Appraisal, AppraisalItem
 from tests import filed
 from tests.appraised import SYSTEM, Panel
 
@@ -25,45 +25,32 @@ def panel(stores):
 # The group
 
 
-def a_group(panel, members, **changed) -> Group:
-    values = {
-        "decree_no": "社保〔2026〕9号",
-        "decreed_on": date(2026, 1, 5),
-        "actor": panel.manager,
-    } | changed
-    return groups.make_group(panel.fonds, "小组", members=members, **values)
-
-
-def four(panel) -> list:
-    return [(member.person, member.kind) for member in panel.group.members.order_by("pk")]
-
-
 @pytest.mark.parametrize("missing", range(4))
 def test_a_group_without_one_of_the_four_kinds_is_refused_and_the_kind_is_named(panel, missing):
-    members = four(panel)
+    members = panel.four()
     lacking = panel.group.members.order_by("pk")[missing].get_kind_display()
     del members[missing]
     with pytest.raises(WrongInput, match=lacking):
-        a_group(panel, members)
-    assert a_group(panel, four(panel)).members.count() == 4
+        panel.another_group(members)
+    assert panel.another_group().members.count() == 4
 
 
 def test_one_human_stands_for_one_kind_only(panel):
-    members = four(panel)
+    members = panel.four()
     with pytest.raises(WrongInput, match="两次"):
-        a_group(panel, [*members, (members[0][0], "business")])
+        panel.another_group([*members, (members[0][0], "business")])
     namesake = persons.outsider(members[0][0].name, "市局")
     with pytest.raises(WrongInput, match="两次"):
-        a_group(panel, [*members, (namesake, "authority")])
+        panel.another_group([*members, (namesake, "authority")])
 
 
 def test_a_group_is_named_by_decree_by_the_manager(panel):
     with pytest.raises(WrongInput, match="文号"):
-        a_group(panel, four(panel), decree_no=" ")
+        panel.another_group(decree_no=" ")
     with pytest.raises(WrongInput, match="成立日期"):
-        a_group(panel, four(panel), decreed_on=timezone.localdate() + timedelta(days=1))
+        panel.another_group(decreed_on=timezone.localdate() + timedelta(days=1))
     with pytest.raises(NotAllowed):
-        a_group(panel, four(panel), actor=panel.archivist)
+        panel.another_group(actor=panel.archivist)
     event = Event.objects.get(action="group.made")
     assert "社保〔2026〕3号" in audit.sentence(event) and "王处长（人社行政部门有关人员）" in audit.sentence(
         event

@@ -5,7 +5,6 @@ from datetime import date
 import pytest
 
 from archive import determinations, holdings, privacy
-from archive.inspection.fence import Fence
 from archive.models import Event, Record, Relation, SourceSystem
 from config.demonstration import bags, cases, light
 from config.demonstration.people import People
@@ -14,18 +13,6 @@ from ingest.models import FindingRow, Submission
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stores", "site")]
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
-
-
-@pytest.fixture
-def site(actor):
-    holdings.make_fonds("D019", "东莞市社会保险基金管理中心", actor=actor)
-    determinations.load_schedule(actor=actor)
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from archive.models import Block
-from retention import groups, holds
+from retention import groups
 from retention.models import Appraisal, Group, Hold
 from tests import filed
 from tests.appraised import Panel
-from tests.deciding import at, of, said
+from tests.deciding import at, hold_on, of, said
 from tests.pages import NUMBER, a_person, queries, reader, text
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -29,7 +29,7 @@ def test_the_due_list_parts_what_may_be_appraised_from_what_may_not_and_says_why
     free, held, listed = panel.due_record(), panel.due_record(), panel.due_record()
     unsettled = panel.due_record(retention_key="1-4")
     filed.a_record(formed_on=timezone.localdate(), retention="10")
-    place(panel, held)
+    hold_on(held, panel.archivist)
     panel.opened([listed])
     client = of(panel.archivist)
     html = text(client.get(at("due"), {"tab": "free"}))
@@ -96,7 +96,7 @@ def test_selected_rows_are_laid_before_a_group_once_however_often_it_is_sent(pan
 
 def test_all_that_is_free_under_the_filters_goes_in_one_step(panel):
     records = [panel.due_record() for _ in range(3)]
-    place(panel, records[0])
+    hold_on(records[0], panel.archivist)
     client = of(panel.archivist)
     assert "提交鉴定 2 件" in text(client.get(at("submit")))
     client.post(at("submit"), {"group": panel.group.pk, "title": "两件"})
@@ -105,7 +105,7 @@ def test_all_that_is_free_under_the_filters_goes_in_one_step(panel):
 
 def test_what_cannot_enter_is_said_at_the_form_and_nothing_typed_is_lost(panel):
     held = panel.due_record()
-    place(panel, held)
+    hold_on(held, panel.archivist)
     response = of(panel.archivist).post(
         at("submit"), {"pk": [held.pk], "group": panel.group.pk, "title": "我写的题名"}
     )
@@ -115,17 +115,6 @@ def test_what_cannot_enter_is_said_at_the_form_and_nothing_typed_is_lost(panel):
 
 
 # --- holds ----------------------------------------------------------------------------------------------------------
-
-
-def place(panel, record) -> Hold:
-    return holds.place(
-        panel.fonds,
-        "record",
-        records=[record.pk],
-        reason="法院调查",
-        authority="协查函1号",
-        actor=panel.archivist,
-    ).hold
 
 
 def test_a_record_is_held_from_its_page_and_released_by_a_person_with_a_reason(panel):

@@ -9,8 +9,8 @@ from django.utils import timezone
 from archive import determinations, extension, fonds_file, records
 from archive.errors import NotAllowed, WrongInput, WrongState
 from archive.models import Paper
-from retention import appraisal, groups, opinions, persons, signing, tally
-from retention.models import Group, Opinion, OpinionItem
+from retention import appraisal, opinions, persons, signing, tally
+from retention.models import Opinion, OpinionItem
 from tests import filed
 from tests.appraised import SCAN, SYSTEM, Panel, items
 
@@ -20,22 +20,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def panel(stores):
     return Panel(stores)
-
-
-# The group
-
-
-def a_group(panel, members, **changed) -> Group:
-    values = {
-        "decree_no": "社保〔2026〕9号",
-        "decreed_on": date(2026, 1, 5),
-        "actor": panel.manager,
-    } | changed
-    return groups.make_group(panel.fonds, "小组", members=members, **values)
-
-
-def four(panel) -> list:
-    return [(member.person, member.kind) for member in panel.group.members.order_by("pk")]
 
 
 # Opinions
@@ -120,7 +104,7 @@ def test_only_the_member_himself_speaks_on_the_screen_and_only_members_speak(pan
         opinions.give_opinion(panel.member("leader"), items(opened), "destroy", actor=panel.business, **give)
     with pytest.raises(NotAllowed, match="密码"):
         panel.says("leader", items(opened), "destroy", confirmed=False)
-    other = a_group(panel, four(panel)).members.get(kind="leader")
+    other = panel.another_group().members.get(kind="leader")
     with pytest.raises(NotAllowed, match="不是.*成员"):
         opinions.give_opinion(other, items(opened), "destroy", actor=panel.leader, **give)
     assert not Opinion.objects.exists()

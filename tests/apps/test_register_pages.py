@@ -9,7 +9,7 @@ from retention import approval, execution, holds, registers
 from retention.models import Appraisal, Edition, Hold, Register, RegisterRow, Signature
 from retention.views import supervising
 from tests.appraised import Panel
-from tests.deciding import PASSWORD, at, of, said, scan
+from tests.deciding import PASSWORD, at, hold_on, of, said, scan
 from tests.pages import NUMBER, a_person, client_of, queries, reader, text
 from tests.registers import House, fresh, rows
 
@@ -27,20 +27,6 @@ def house(stores) -> House:
 
     engine().ensure()
     return House(stores)
-
-
-# --- holds ----------------------------------------------------------------------------------------------------------
-
-
-def place(panel, record, authority="协查函1号") -> Hold:
-    return holds.place(
-        panel.fonds,
-        "record",
-        records=[record.pk],
-        reason="法院调查",
-        authority=authority,
-        actor=panel.manager,
-    ).hold
 
 
 # --- registers ------------------------------------------------------------------------------------------------------
@@ -320,7 +306,7 @@ def test_a_number_typed_into_a_title_a_reason_or_a_place_is_kept_masked(house):
     approval.refuse(refused.pk, said, confirmed=True, actor=house.head)
     withdrawn = house.frozen()
     registers.withdraw(withdrawn.pk, said, actor=house.manager)
-    place(house, house.due(1)[0], authority=said)
+    hold_on(house.due(1)[0], house.manager, authority=said)
     for model in (Register, RegisterRow, Edition, Hold, Signature, Paper):
         for values in model.objects.values():
             assert NUMBER not in str(values), model

@@ -4,11 +4,9 @@ import pytest
 
 from archive import fonds_file
 from archive.models import Access
-from retention import holds
-from retention.models import Hold
 from tests import filed
 from tests.appraised import Panel
-from tests.deciding import at, of
+from tests.deciding import at, hold_on, of
 from tests.pages import queries, reader, text
 from tests.registers import RECEIPT, House
 
@@ -75,7 +73,7 @@ def test_a_register_of_another_fonds_is_not_found(house, name):
 
 
 def test_a_hold_of_another_fonds_is_not_found(panel):
-    hold = place(panel, panel.due_record())
+    hold = hold_on(panel.due_record(), panel.archivist)
     assert reader("manager", fonds=filed.a_fonds("L010")).get(at("hold", hold)).status_code == 404
 
 
@@ -100,17 +98,6 @@ def test_the_auditor_reads_the_papers_of_every_fonds(house):
 
 
 # --- holds ----------------------------------------------------------------------------------------------------------
-
-
-def place(panel, record) -> Hold:
-    return holds.place(
-        panel.fonds,
-        "record",
-        records=[record.pk],
-        reason="法院调查",
-        authority="协查函1号",
-        actor=panel.archivist,
-    ).hold
 
 
 def test_home_costs_the_same_for_one_register_and_for_four(house):

@@ -5,17 +5,13 @@ after a random time. After every death the rows must tell the truth about the st
 `DESTRUCTION_KILLS=50` dies oftener; `DATABASE_URL` and `TEST_S3_BUCKET` (with `TEST_S3_URL`) name real servers.
 """
 
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
 
 import pytest
-from django.db import connections
 
 from archive import stores as archive_stores
 from archive.errors import StorageFailed
@@ -25,8 +21,8 @@ from retention import editions, execution
 from search import indexing
 from search.engine import engine
 from tests import filed
+from tests.journeys import carrier as carrier_process
 from tests.registers import SYSTEM, House, fresh
-from tests.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 KILLS = int(os.environ.get("DESTRUCTION_KILLS", "10"))
@@ -54,35 +50,19 @@ def store(request, monkeypatch):
 
 @pytest.fixture
 def carrier(store):
-    """The process whose children carry on and die (tests/journeys/carrying.py)."""
-    names = {alias: connections[alias].settings_dict["NAME"] for alias in connections}
-    databases = json.dumps({alias: {"NAME": str(name)} for alias, name in names.items()})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.carrying"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        cwd=ROOT, env=os.environ | {"TEST_DATABASES": databases},
-    )  # fmt: skip
-    with process:
-        assert answer(process) == {"ready": True}
-        yield process
-        process.stdin.close()
+    with carrier_process.started() as carrier:
+        yield carrier
 
 
-def answer(process) -> dict:
-    line = process.stdout.readline()
-    assert line, "the carrying process has failed: see its standard error"
-    return json.loads(line)
-
-
-def carry_on_and_die(dice: random.Random, carrier) -> bool:
+def carry_on_and_die(dice: random.Random, carrier: carrier_process.Carrier) -> bool:
     """Whether it died before there was nothing left to do."""
     step = dice.randrange(1, STEPS * RECORDS) if dice.random() < 0.7 else None
-    print(json.dumps({"step": step}), file=carrier.stdin, flush=True)
-    pid = answer(carrier)["pid"]
+    pid = carrier.begin(step=step)
     if step is None:
         time.sleep(dice.uniform(0, SECONDS * RECORDS))
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    return answer(carrier)["killed"]
+    return carrier.killed()
 
 
 def contents(store, records) -> dict:

@@ -5,21 +5,16 @@ to a store, n = 1, 2, 3 … until it is done before it dies: so every seam is me
 undisturbed, by another process, and the record is then what an undisturbed one is: nothing twice, nothing half.
 """
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from django.db import connections
 
 from archive import changes, contents, records, spreading, stores
 from archive.models import Copy, Damage, Event, FixityRun, QuarantinedVersion, Record
 from archive.verification import verify_audit
 from tests import filed
-from tests.journeys import upkeep
-from tests.source import ROOT
+from tests.journeys import carrier, upkeep
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 STRIDE = int(os.environ.get("ARCHIVE_TEST_KILL_STRIDE", "9"))
@@ -28,29 +23,14 @@ STRIDE = int(os.environ.get("ARCHIVE_TEST_KILL_STRIDE", "9"))
 
 @pytest.fixture
 def worker(two_stores):
-    names = {alias: connections[alias].settings_dict["NAME"] for alias in connections}
-    databases = json.dumps({alias: {"NAME": str(name)} for alias, name in names.items()})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.carrying"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        cwd=ROOT, env=os.environ | {"TEST_DATABASES": databases},
-    )  # fmt: skip
-    with process:
-        assert heard(process) == {"ready": True}
-        yield process
-        process.stdin.close()
+    with carrier.started() as worker:
+        yield worker
 
 
-def heard(process) -> dict:
-    line = process.stdout.readline()
-    assert line, "the carrying process has failed: see its standard error"
-    return json.loads(line)
-
-
-def do(process, work: str, record: Record, step: int | None = None) -> bool:
+def do(worker: carrier.Carrier, work: str, record: Record, step: int | None = None) -> bool:
     """Whether it was killed before it was done."""
-    print(json.dumps({"step": step, "work": work, "record": str(record.pk)}), file=process.stdin, flush=True)
-    heard(process)
-    return heard(process)["killed"]
+    worker.begin(step=step, work=work, record=str(record.pk))
+    return worker.killed()
 
 
 # --- before each work: a record to which it is to be done --------------------------------------------------------
