@@ -47,7 +47,7 @@ print(json.dumps({"read": DigitalObject.objects.filter(role="original").count()}
 
 
 class House(Installation):
-    """Data, store, backups and key each in a place of its own, so that they can be lost apart."""
+    """Data, stores, backups and key each in a place of its own, so that they can be lost apart."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -57,6 +57,7 @@ class House(Installation):
         self.environment |= {
             "ARCHIVE_STORES": "main", "MAIN_PATH": str(self.store), "ARCHIVE_BACKUP_DIR": str(self.backups),
             "ARCHIVE_BACKUP_PASSPHRASE_FILE": str(self.word), "ARCHIVE_KEYS": str(folder / "keys" / "keys.json"),
+            "ARCHIVE_KEY_STORE_PATH": str(folder / "key-store"),
         }  # fmt: skip
 
     def shell(self, code: str) -> list[dict]:
