@@ -1,5 +1,7 @@
 """The pages that findings name, as pictures: which, for whom, and never of what is unsafe."""
 
+import hashlib
+
 import pytest
 from django.urls import reverse
 
@@ -14,20 +16,21 @@ from tests.pure import test_sheets as sheets
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("stores", "site")]
 
 
+def a_scan_handed_in(hand_in, **changes):
+    """A package whose form is a scan of three pages, the second blank, the third the same as the first; and its path."""
+    submission = factories.a_submission(**changes)
+    files = (file for material in submission["materials"] for file in material["files"])
+    form = next(file for file in files if file["path"].endswith(".pdf"))
+    one = sheets.page("wages")
+    scan = sheets.scan(one, sheets.page(), one)
+    form |= {"pages": 3, "bytes": len(scan), "sha256": hashlib.sha256(scan).hexdigest()}
+    return hand_in(files={form["path"]: scan}, materials=submission["materials"], **changes), form["path"]
+
+
 @pytest.fixture
 def scanned(hand_in):
-    """A returned package whose form is a scan with a blank page 2 and page 3 the same as page 1."""
-    submission = factories.a_submission(**WRONG)
-    material, path = next(
-        (material, file["path"])
-        for material in submission["materials"]
-        for file in material["files"]
-        if file["path"].endswith(".pdf")
-    )
-    one = sheets.page("wages")
-    return hand_in(
-        files={path: sheets.scan(one, sheets.page(), one)}, materials=submission["materials"], **WRONG
-    ), path
+    """A returned one."""
+    return a_scan_handed_in(hand_in, **WRONG)
 
 
 def a_picture(row, check, page, width=144):
@@ -65,6 +68,15 @@ def test_a_file_that_failed_a_check_of_safety_is_never_drawn(scanned, file):
     )  # fmt: skip
     assert archivist().get(a_picture(row, "X-BLANK", 2)).status_code == 404
     assert "finding-pages" not in text(archivist().get(at("submission", row)))
+
+
+def test_the_pages_of_a_finding_lead_to_the_reader_once_the_package_is_a_record(hand_in):
+    row, path = a_scan_handed_in(hand_in)
+    assert row.record_id, row.reason
+    html = text(archivist().get(reverse("record", args=[row.record_id]) + "?tab=findings"))
+    item = row.record.digital_objects.get(path=path)
+    assert reverse("reading:page", args=[row.record_id, item.pk, 2, 144]) in html
+    assert f"{reverse('reading:read', args=[row.record_id, item.pk])}?page=3" in html
 
 
 def test_pictures_go_when_the_package_is_examined_again(scanned, fence, actor):
