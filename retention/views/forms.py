@@ -7,6 +7,7 @@ from archive.models import Fonds, User
 from archive.permissions import Actor
 from archive.templatetags.archive_words import period
 from archive.terms import ACCOUNTING, RETENTIONS
+from retention import persons
 from retention.models import Group, Member, Person
 from retention.permissions import within
 from retention.states import MEMBER_KINDS, RESULTS
@@ -218,8 +219,6 @@ class Who(forms.Form):
         return asked
 
     def person(self) -> Person:
-        from retention import persons
-
         asked = self.cleaned_data
         if asked["user"]:
             return persons.person_of(asked["user"])

@@ -265,7 +265,7 @@ def take_out(request: HttpRequest, pk: UUID) -> HttpResponse:
     register = gates.one(gates.registers(actor), pk, "这本销毁清册")
     reason = request.POST.get("reason", "")
     with told(request):
-        chosen = rows_of(request, register)
+        chosen = _chosen(request, register)
         if not chosen:
             raise WrongInput(field="条目", reason="没有勾选要抽出的条目。")
         verbs.take_out(pk, dict.fromkeys(chosen, reason), actor=actor)
@@ -273,9 +273,9 @@ def take_out(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("retention:register", pk)
 
 
-def rows_of(request: HttpRequest, register: Register, name: str = "pk") -> list[int]:
+def _chosen(request: HttpRequest, register: Register) -> list[int]:
     """The keys of this register's rows whose numbers (序号) were posted."""
-    numbers = [one for one in map(number, request.POST.getlist(name)) if one is not None]
+    numbers = [one for one in map(number, request.POST.getlist("pk")) if one is not None]
     found: list[int] = []
     for start in range(0, len(numbers), 500):
         part = register.rows.filter(position__in=numbers[start : start + 500])
