@@ -157,6 +157,17 @@ class House:
         return fresh(register)
 
 
+def go_on(register: Register) -> Register:
+    """The job works on until nothing is left that can be done now."""
+    execution.work(actor=SYSTEM)
+    return fresh(register)
+
+
+def soon(register: Register) -> None:
+    """What was put off is tried again now."""
+    register.rows.exclude(locked_until=None).update(locked_until=timezone.now())
+
+
 def fresh(register: Register) -> Register:
     return Register.objects.select_related("fonds").get(pk=register.pk)
 

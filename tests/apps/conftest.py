@@ -1,5 +1,5 @@
 """Packages handed in and taken as far as they go by themselves: `hand_in`, in a fonds that is ready for them (`site`);
-and keys of a test's own.
+what falls due and who decides on it (`house`, `panel`); and keys of a test's own.
 
 A module that has its own fixtures of these names uses its own.
 """
@@ -10,7 +10,10 @@ from archive import determinations, holdings, keks, object_keys, privacy
 from archive.inspection.fence import Fence
 from ingest import pipeline, receiving
 from ingest.models import Submission
+from search.engine import engine
 from tests import factories
+from tests.appraised import Panel
+from tests.registers import House
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,17 @@ def hand_in(tmp_path, fence, actor):
         return Submission.objects.get(pk=received.submission.pk)
 
     return take
+
+
+@pytest.fixture
+def panel(stores) -> Panel:
+    return Panel(stores)
+
+
+@pytest.fixture
+def house(stores) -> House:
+    engine().ensure()
+    return House(stores)
 
 
 @pytest.fixture

@@ -12,14 +12,9 @@ from archive.models import Block, Event
 from retention import appraisal, groups, holds, persons
 from retention.models import Appraisal, AppraisalItem
 from tests import filed
-from tests.appraised import SYSTEM, Panel
+from tests.appraised import SYSTEM
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def panel(stores):
-    return Panel(stores)
 
 
 # The group

@@ -14,15 +14,10 @@ from archive.permissions import Actor
 from retention import approval, holds, persons, registers, signing
 from retention.models import Register, Signature
 from tests import filed
-from tests.registers import House, fresh, rows
+from tests.registers import fresh, rows
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 SCAN = b"%PDF-1.7 signed sheet"
-
-
-@pytest.fixture
-def house(stores):
-    return House(stores)
 
 
 def on_paper(house, register, head=None, **changed):

@@ -16,21 +16,14 @@ from archive.models import Copy, Event, ObjectText, Record, RecordParty
 from archive.verification import verify_audit
 from config import record_fate
 from retention import execution, holds, reading, registers
-from retention.models import Register
 from search import indexing
 from search.engine import engine
 from tests import filed
-from tests.registers import SYSTEM, House, fresh, rows
+from tests.registers import SYSTEM, House, fresh, go_on, rows, soon
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 NUMBER = "441900199001011231"
-
-
-@pytest.fixture
-def house(stores):
-    engine().ensure()
-    return House(stores)
 
 
 def everything_in(store) -> dict:
@@ -40,16 +33,6 @@ def everything_in(store) -> dict:
 
 def of(record, store) -> list:
     return list(store.iterate(f"D019/{record.pk}/"))
-
-
-def go_on(register) -> Register:
-    execution.work(actor=SYSTEM)
-    return fresh(register)
-
-
-def soon(register) -> None:
-    """What was put off is tried again now."""
-    register.rows.exclude(locked_until=None).update(locked_until=timezone.now())
 
 
 # What is destroyed

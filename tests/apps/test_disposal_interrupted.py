@@ -6,7 +6,6 @@ import time
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
-from django.utils import timezone
 
 from archive import stores as configured
 from archive.errors import NotAllowed, StorageFailed
@@ -14,32 +13,15 @@ from archive.locks import alone
 from archive.models import Copy, Damage, Paper, Record
 from archive.storage.local import LocalStore
 from retention import execution, holds
-from retention.models import Register
 from search.engine import engine
 from tests import filed
-from tests.registers import SYSTEM, House, fresh, rows
+from tests.registers import SYSTEM, House, go_on, rows, soon
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 
-@pytest.fixture
-def house(stores):
-    engine().ensure()
-    return House(stores)
-
-
 def of(record, store) -> list:
     return list(store.iterate(f"D019/{record.pk}/"))
-
-
-def go_on(register) -> Register:
-    execution.work(actor=SYSTEM)
-    return fresh(register)
-
-
-def soon(register) -> None:
-    """What was put off is tried again now."""
-    register.rows.exclude(locked_until=None).update(locked_until=timezone.now())
 
 
 # Interruptions

@@ -10,16 +10,10 @@ from archive.models import Block
 from retention import groups
 from retention.models import Appraisal, Group, Hold
 from tests import filed
-from tests.appraised import Panel
 from tests.deciding import at, hold_on, of, said
 from tests.pages import NUMBER, a_person, queries, reader, text
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture
-def panel(stores) -> Panel:
-    return Panel(stores)
 
 
 # --- due ------------------------------------------------------------------------------------------------------------

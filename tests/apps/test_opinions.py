@@ -12,14 +12,9 @@ from archive.models import Paper
 from retention import appraisal, opinions, persons, signing, tally
 from retention.models import Opinion, OpinionItem
 from tests import filed
-from tests.appraised import SCAN, SYSTEM, Panel, items
+from tests.appraised import SCAN, SYSTEM, items
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def panel(stores):
-    return Panel(stores)
 
 
 # Opinions

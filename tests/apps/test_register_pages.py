@@ -8,25 +8,11 @@ from archive.models import Paper, Record, User
 from retention import approval, execution, holds, registers
 from retention.models import Appraisal, Edition, Hold, Register, RegisterRow, Signature
 from retention.views import supervising
-from tests.appraised import Panel
 from tests.deciding import PASSWORD, at, hold_on, of, said, scan
 from tests.pages import NUMBER, a_person, client_of, queries, reader, text
-from tests.registers import House, fresh, rows
+from tests.registers import fresh, rows
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture
-def panel(stores) -> Panel:
-    return Panel(stores)
-
-
-@pytest.fixture
-def house(stores) -> House:
-    from search.engine import engine
-
-    engine().ensure()
-    return House(stores)
 
 
 # --- registers ------------------------------------------------------------------------------------------------------

@@ -15,17 +15,10 @@ from archive.identifiers import new_id
 from archive.models import Block, Copy, Determination, Event, Paper, Record
 from retention import editions, holds, listing, registers
 from retention.models import Register, RegisterRow
-from search.engine import engine
 from tests import filed
-from tests.registers import KEY, RECEIPT, SYSTEM, House, fresh, rows
+from tests.registers import KEY, RECEIPT, SYSTEM, fresh, rows
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture
-def house(stores):
-    engine().ensure()
-    return House(stores)
 
 
 def hold(house, *held, reason="诉讼"):

@@ -3,19 +3,12 @@
 import pytest
 from django.utils import timezone
 
-from archive.scopes import Grant, Scope
 from config import schedule
 from retention import due, holds, registers
 from retention.due import Due
 from tests import filed
-from tests.appraised import Panel
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def panel(stores):
-    return Panel(stores)
 
 
 def test_each_due_record_is_counted_once_where_it_stands(panel):
@@ -33,8 +26,6 @@ def test_each_due_record_is_counted_once_where_it_stands(panel):
     found, by_fonds = due.scan(timezone.localdate())
     assert found == Due(total=6, waiting=1, blocked=2, appraised=1, decided=1, listed=1)
     assert by_fonds == {"D019": 1}
-    nowhere = Scope(grants=(Grant(fonds="D020"),))
-    assert due.scan(timezone.localdate(), nowhere) == (Due(0, 0, 0, 0, 0, 0), {})
     assert waiting.pk
 
 

@@ -5,25 +5,11 @@ import pytest
 from archive import fonds_file
 from archive.models import Access
 from tests import filed
-from tests.appraised import Panel
 from tests.deciding import at, hold_on, of
 from tests.pages import queries, reader, text
-from tests.registers import RECEIPT, House
+from tests.registers import RECEIPT
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture
-def panel(stores) -> Panel:
-    return Panel(stores)
-
-
-@pytest.fixture
-def house(stores) -> House:
-    from search.engine import engine
-
-    engine().ensure()
-    return House(stores)
 
 
 # --- rights ---------------------------------------------------------------------------------------------------------
@@ -95,9 +81,6 @@ def test_the_auditor_reads_the_papers_of_every_fonds(house):
     assert response.status_code == 200 and b"".join(response.streaming_content).startswith(b"%PDF")
     assert Access.objects.filter(action="paper.viewed").exists()
     assert reader("manager", fonds=filed.a_fonds("L010")).get(at("paper", paper)).status_code == 404
-
-
-# --- holds ----------------------------------------------------------------------------------------------------------
 
 
 def test_home_costs_the_same_for_one_register_and_for_four(house):

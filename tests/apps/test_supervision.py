@@ -12,15 +12,10 @@ from archive.permissions import Actor
 from retention import persons, signing, supervision
 from retention.models import RegisterRow, Supervision
 from tests import filed
-from tests.registers import House, fresh
+from tests.registers import fresh
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 SCAN = b"%PDF-1.7 signed sheet"
-
-
-@pytest.fixture
-def house(stores):
-    return House(stores)
 
 
 def sign(register, actor):
