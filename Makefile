@@ -4,8 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 PY := .venv/bin/python
 JOBS ?= 2
-# Tests of one file stay together: they share servers and what they have built.
-PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadfile
+# Tests of one file stay together: they share servers and what they have built. In the order of tests/conftest.py.
+PYTEST := $(PY) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 ALONE := $(PY) -m pytest -q
 # The suite starts hundreds of processes: what one has compiled the next need not compile again.
 unexport PYTHONDONTWRITEBYTECODE

@@ -17,6 +17,11 @@ from archive.permissions import Actor, system_actor
 from config.assembly import TRIGGER_RULES
 
 
+def pytest_collection_modifyitems(items):
+    """Journeys first: each file of them takes long, and one that comes last keeps the other workers waiting."""
+    items.sort(key=lambda item: "journeys" not in item.path.parts)
+
+
 def pytest_collection_finish():
     """Thousands of collected tests stay to the end: no need to look through them for garbage again and again."""
     gc.collect()
