@@ -9,7 +9,7 @@ from datetime import date
 
 from archive import dues
 from archive.models import Fonds, Record
-from archive.scopes import EVERYTHING, Scope
+from archive.scopes import EVERYTHING
 from retention import results
 from retention.models import AppraisalItem, RegisterRow
 from retention.states import LIVE_ROWS
@@ -28,15 +28,15 @@ class Due:
     listed: int
 
 
-def scan(on: date, scope: Scope = EVERYTHING) -> tuple[Due, dict[str, int]]:
+def scan(on: date) -> tuple[Due, dict[str, int]]:
     """The numbers of that day, and per fonds code how many wait for an appraisal."""
     at_work = set(AppraisalItem.objects.filter(open=True).values_list("record_id", flat=True))
     listed = set(RegisterRow.objects.filter(state__in=LIVE_ROWS).values_list("record_id", flat=True))
-    items = AppraisalItem.objects.filter(record__in=Record.objects.visible_to(scope).due(on))
+    items = AppraisalItem.objects.filter(record__in=Record.objects.visible_to(EVERYTHING).due(on))
     let_go = set(results.standing(items).values_list("record_id", flat=True))
     counts: Counter[str] = Counter()
     waiting: Counter[int] = Counter()
-    for record, reasons in dues.scan(on, scope):
+    for record, reasons in dues.scan(on):
         if record.pk in listed:
             counts["listed"] += 1
         elif record.pk in at_work:

@@ -82,11 +82,6 @@ def blocked(open_: dict[str, list[Span]]) -> Q:
     return q
 
 
-def free(rows: QuerySet[Record]) -> QuerySet[Record]:
-    """What may be laid before a group now."""
-    return part(rows, "free", unsettled(classes(rows)))
-
-
 def part(rows: QuerySet[Record], name: str, open_: dict[str, list[Span]]) -> QuerySet[Record]:
     """ "free", "blocked", "busy" or all of them."""
     return {

@@ -321,11 +321,11 @@ def follow(record_ids: Sequence[UUID]) -> None:
         raise fault
 
 
-def drain(limit: int = 200) -> int:
+def drain() -> int:
     """Follow up on waiting messages once. Returns how many were done. One process at a time: two could set and
     lift in the wrong order."""
     with alone(TOPIC) as ours:
-        return changes.follow(TOPIC, follow, limit=limit) if ours else 0
+        return changes.follow(TOPIC, follow) if ours else 0
 
 
 def resume(*, actor: Actor) -> int:

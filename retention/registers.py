@@ -245,9 +245,9 @@ def follow_holds(record_ids: Sequence[UUID], *, actor: Actor) -> None:
                 continue
 
 
-def drain(*, actor: Actor, limit: int = 200) -> int:
+def drain(*, actor: Actor) -> int:
     """Follow up on waiting messages of holds once. Returns how many were done."""
-    return changes.follow(holds.REGISTERS, lambda ids: follow_holds(ids, actor=actor), limit=limit)
+    return changes.follow(holds.REGISTERS, lambda ids: follow_holds(ids, actor=actor))
 
 
 def _take_out_held(register_id: UUID, rows: QuerySet[RegisterRow], actor: Actor) -> None:
