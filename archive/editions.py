@@ -51,7 +51,10 @@ def _write(record_id: UUID, *, first: bool = False) -> bool:
     )
     record = rows.get(pk=record_id)
     earlier = list(record.digital_objects.filter(role="manifest").order_by("position"))
-    names = sorted(set(Copy.objects.filter(object__record=record).values_list("store", flat=True)))
+    copies = Copy.objects.filter(object__record=record).exclude(
+        state="removed"
+    )  # of a store that was given up
+    names = sorted(set(copies.values_list("store", flat=True)))
     if record.state not in LASTING or not names or (first and earlier):
         return False
     newest = earlier[-1] if earlier else None

@@ -1,12 +1,14 @@
 """全宗的存储: what is filed goes where the fonds says; a store that is added catches up; one taken out keeps what it has."""
 
 import io
+from datetime import date
 
 import pytest
 
-from archive import contents, fixity, keeping, spreading
+from archive import contents, editions, fixity, keeping, spreading
 from archive import stores as archive_stores
 from archive.errors import NotAllowed, WrongInput
+from archive.extension import extend
 from archive.models import Change, Copy, Event, Fonds
 from archive.spreading import choose, progress, spread
 from tests import filed
@@ -124,7 +126,9 @@ def test_what_a_store_was_still_owed_is_given_up_with_it_and_owed_again_with_it(
     owed = spread()
     choose(fonds.pk, ["local"], actor=keeper)
     work(actor)
-    assert states("second") == {"removed": owed}
+    extend(record.pk, "永久", basis="更正", decided_on=date(2026, 1, 5), actor=actor)
+    editions.ensure(record)
+    assert states("second") == {"removed": owed}  # the new edition is not owed either
     choose(fonds.pk, ["second", "local"], actor=keeper)
     work(actor)
     assert states("second") == {"stored": owed} and Fonds.objects.get().store_names == ["local", "second"]
