@@ -127,7 +127,7 @@ def test_what_a_store_was_still_owed_is_given_up_with_it_and_owed_again_with_it(
     choose(fonds.pk, ["local"], actor=keeper)
     work(actor)
     extend(record.pk, "永久", basis="更正", decided_on=date(2026, 1, 5), actor=actor)
-    editions.ensure(record)
+    editions.follow([record.pk])
     assert states("second") == {"removed": owed}  # the new edition is not owed either
     choose(fonds.pk, ["second", "local"], actor=keeper)
     work(actor)
