@@ -51,9 +51,8 @@ def _write(record_id: UUID, *, first: bool = False) -> bool:
     )
     record = rows.get(pk=record_id)
     earlier = list(record.digital_objects.filter(role="manifest").order_by("position"))
-    copies = Copy.objects.filter(object__record=record).exclude(
-        state="removed"
-    )  # of a store that was given up
+    # Not a store that was given up.
+    copies = Copy.objects.filter(object__record=record).exclude(state="removed")
     names = sorted(set(copies.values_list("store", flat=True)))
     if record.state not in LASTING or not names or (first and earlier):
         return False

@@ -126,13 +126,21 @@ def test_what_a_store_was_still_owed_is_given_up_with_it_and_owed_again_with_it(
     owed = spread()
     choose(fonds.pk, ["local"], actor=keeper)
     work(actor)
-    extend(record.pk, "永久", basis="更正", decided_on=date(2026, 1, 5), actor=actor)
-    editions.follow([record.pk])
-    assert states("second") == {"removed": owed}  # the new edition is not owed either
     choose(fonds.pk, ["second", "local"], actor=keeper)
     work(actor)
     assert states("second") == {"stored": owed} and Fonds.objects.get().store_names == ["local", "second"]
     assert {copy.fault for copy in copies(record, "second")} == {""}
+
+
+def test_a_store_that_was_given_up_is_owed_no_new_edition(two_stores, fonds, keeper, actor):
+    record = filed.a_record(["local"])
+    spreading.announce()
+    owed = spread()
+    choose(fonds.pk, ["local"], actor=keeper)
+    spread()
+    extend(record.pk, "永久", basis="更正", decided_on=date(2026, 1, 5), actor=actor)
+    editions.follow([record.pk])
+    assert states("second") == {"removed": owed} and states("local")["pending"] == 2
 
 
 def test_what_is_owed_to_a_store_alone_is_not_given_up(two_stores, fonds, keeper, actor):
