@@ -4,9 +4,12 @@ Triggers are data here and are (re)installed after every migration, because SQLi
 rebuilds a table. `missing()` compares what should be there with what is; `doctor` shows it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from archive.states import RECORD_MOVES
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,16 @@ def fixed(table: str, *columns: str) -> Rule:
     return Rule(table, "UPDATE", f"{table}: {', '.join(columns)} never change", when)
 
 
+def moves_only(table: str, moves: Mapping[str, set[str]]) -> Rule:
+    """A state changes only along `moves`."""
+    allowed = " OR ".join(
+        f'(OLD."state" = \'{old}\' AND NEW."state" IN ({", ".join(repr(new) for new in sorted(news))}))'
+        for old, news in moves.items()
+        if news
+    )
+    return Rule(table, "UPDATE", f"{table}: no such move", f'OLD."state" <> NEW."state" AND NOT ({allowed})')
+
+
 RULES: list[Rule] = [
     *append_only("archive_event"),
     *append_only("archive_access"),
@@ -53,8 +66,7 @@ RULES: list[Rule] = [
     Rule("archive_counter", "UPDATE", "a number is never drawn twice", 'NEW."last" < OLD."last"'),
     kept("archive_record"),
     fixed("archive_record", "reference_code", "fonds_id", "formed_on", "number", "archived_at", "source", "business_no"),
-    Rule("archive_record", "UPDATE", "destroyed is the end", "OLD.\"state\" = 'destroyed' AND NEW.\"state\" <> 'destroyed'"),
-    Rule("archive_record", "UPDATE", "begun destruction only goes on", "OLD.\"state\" = 'disposing' AND NEW.\"state\" NOT IN ('disposing', 'destroyed')"),
+    moves_only("archive_record", RECORD_MOVES),
     kept("archive_digitalobject"),
     fixed("archive_digitalobject", "record_id", "sha256", "sm3", "bytes", "role"),
     kept("archive_copy"),

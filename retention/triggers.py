@@ -1,17 +1,7 @@
 """What the database itself refuses in this room: nothing of a decision is deleted, and nothing signed is changed."""
 
-from archive.triggers import Rule, append_only, fixed, kept
+from archive.triggers import Rule, append_only, fixed, kept, moves_only
 from retention.states import APPRAISAL_MOVES, REGISTER_MOVES, ROW_MOVES
-
-
-def moves_only(table: str, moves: dict[str, set[str]]) -> Rule:
-    """A state changes only along `moves`."""
-    allowed = " OR ".join(
-        f'(OLD."state" = \'{old}\' AND NEW."state" IN ({", ".join(repr(new) for new in sorted(news))}))'
-        for old, news in moves.items()
-        if news
-    )
-    return Rule(table, "UPDATE", f"{table}: no such move", f'OLD."state" <> NEW."state" AND NOT ({allowed})')
 
 
 def once(table: str, *columns: str) -> Rule:

@@ -128,8 +128,10 @@ def test_what_a_destruction_began_with_stays_while_it_runs(house):
     mine.update(stopped=True)
 
 
-def test_a_record_that_was_begun_never_comes_back(house):
+def test_nothing_is_called_destroyed_that_was_not_begun_and_what_was_begun_never_comes_back(house):
     record = Record.objects.filter(state="archived").first()
+    gone = {"state": "destroyed", "destroyed_at": timezone.now()}
+    refused(lambda: Record.objects.filter(pk=record.pk).update(**gone))
     Record.objects.filter(pk=record.pk).update(state="disposing")
     for state in ("archived", "transferred"):
         refused(lambda state=state: Record.objects.filter(pk=record.pk).update(state=state))

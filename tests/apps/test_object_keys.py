@@ -199,7 +199,9 @@ def test_what_a_destroyed_record_still_has_is_finished_by_the_next_run(stores, a
     """A row put back from a backup; a file written at the very moment of its removal."""
     back, late, sound = (a_secret_record(stores, actor) for _ in range(3))
     now = timezone.now()
-    Record.objects.filter(pk__in=[back.pk, late.pk]).update(state="destroyed", destroyed_at=now)
+    gone = Record.objects.filter(pk__in=[back.pk, late.pk])
+    gone.update(state="disposing")
+    gone.update(state="destroyed", destroyed_at=now)
     content = object_keys._file(late.pk, object_keys.of_record(late.pk))
     object_keys.destroy(late, actor=actor)
     object_keys._put(key_store, object_keys.place("D019", late.pk), content)

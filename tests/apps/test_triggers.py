@@ -164,6 +164,7 @@ def test_a_chain_only_grows_and_a_number_is_never_drawn_twice(everything):
 
 
 def test_destroyed_is_the_end(everything):
+    Record.objects.update(state="disposing")
     Record.objects.update(state="destroyed", destroyed_at=timezone.now())
     refused(lambda: Record.objects.update(state="archived", destroyed_at=None))
 
