@@ -122,8 +122,13 @@ def process(check: Check, package: Package) -> Iterator[Finding]:
         message = f"过程信息（process）里没有“{ACCEPTED}”这一步。{FIX}"
         yield check.finding("failed", message, field="process", rule=rule)
     closed = max(on_day, default=None)
+    # A step, or a 办结, that gives the day alone is compared by the day.
+    day_only = [len(step["at"].strip()) <= 10 for step in package.submission["process"]]
+    by_day = closed is None or any(
+        day_only[number] for number, (action, _) in enumerate(steps) if action == CLOSED
+    )
     for number, (action, at) in enumerate(steps):
-        late = at.date() > handled_on if closed is None or _day_only(package, number) else at > closed
+        late = at.date() > handled_on if by_day or day_only[number] else at > closed
         if action == CLOSED or not late:
             continue
         verdict = "failed" if action == ACCEPTED else "warning"
@@ -135,15 +140,6 @@ def process(check: Check, package: Package) -> Iterator[Finding]:
             value=at.isoformat(),
             rule=f"{ACCEPTED}等各步不晚于办结",
         )
-
-
-def _day_only(package: Package, number: int) -> bool:
-    """A step, or a 办结, that gives the day alone is compared by the day."""
-    return any(
-        len(step["at"].strip()) <= 10
-        for n, step in enumerate(package.submission["process"])
-        if n == number or step["action"].strip() == CLOSED
-    )
 
 
 @check("GD-2-7", "integrity", "内容数据完整性")

@@ -33,7 +33,7 @@ Silent = Callable[[Finding], bool]
 def usable(submission: dict[str, Any], faults: Sequence[Finding]) -> tuple[dict[str, Any], Silent] | None:
     """(the submission without what `faults` name, which findings not to make). `faults`: the failed findings of
     `structure.structure_findings`."""
-    places = [row.field or "submission.json" for row in faults]
+    places = dict.fromkeys(row.field or "submission.json" for row in faults)
     keys = {_key_of(place) for place in places}
     if not keys.isdisjoint(NEEDED):
         return None

@@ -44,6 +44,8 @@ DATE = re.compile(
 DATE_LABEL = re.compile(r"^(?!.*出生)[\u3400-\u9fff]{2,12}(?:日期|时间)$")
 """Labels of days. Of birth there may be two in the right: the day of the files and the day of the identity card."""
 HANDLED = ("办结日期", "办结时间")
+MOST_DATES = 20
+"""Of so many declared dates the labels are looked up; a declaration may be made to have a hundred thousand."""
 DATE_REACH = 6
 """2019 年 11 月 15 日 is six words where a form prints the signs and leaves the gaps."""
 DECORATION = "*＊★（）()【】[]《》<>,，。;；、|｜_—-"
@@ -158,11 +160,17 @@ def _other_in_table(
 def _other_dates(words, pages, rows, declared: Declared) -> Iterator[Contradiction]:
     """The label has to be that of a declared date, to the letter: of the days in a form most are of something else."""
     spoken = {*_dates("".join(words)), *_dates(" ".join(words))}
-    for label, said in declared.dates.items():
+    places: dict[str, list[int]] = {}
+    for index, word in enumerate(words):
+        places.setdefault(word, []).append(index)
+    standing = {cell.text for row in rows for cell in row}
+    here = [label for label in declared.dates if label in places or label in standing]
+    for label in here[:MOST_DATES]:
+        said = declared.dates[label]
         if said in spoken:
             continue
-        for index, word in enumerate(words):
-            if word != label or any(ROLES.search(w) for w in words[max(0, index - ROLE_REACH) : index]):
+        for index in places.get(label, ()):
+            if any(ROLES.search(w) for w in words[max(0, index - ROLE_REACH) : index]):
                 continue
             behind = words[index + 1 : index + 1 + DATE_REACH]
             found = DATE.match(" ".join(behind)) or DATE.match("".join(behind))

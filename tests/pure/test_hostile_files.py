@@ -20,7 +20,10 @@ from archive.inspection.examine import examine
 from archive.inspection.fence import Fence, Limits
 from archive.inspection.probes import pdf_contents
 from archive.inspection.probes.report import Report
+from archive.inspection.text_layer import Declared, contradictions
 from tests.bags import bag_files, zipped
+from tests.pure import metadata_cases
+from tests.pure.metadata_cases import clean
 
 SECONDS, BYTES = 120, 1 << 30
 """Some fence's lives: the machine may have others to serve besides."""
@@ -221,6 +224,7 @@ def sparse(width, height, filter):
 
 
 DEEP = 100_000
+DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
 FILES = {
     "zeros.zip": lambda: overlapping(500, 20 * MEGABYTE),
     "one-for-all.zip": lambda: overlapping(40, 20 * MEGABYTE),
@@ -367,3 +371,21 @@ def test_a_declaration_made_to_break_its_reader_fails(kind, fence, tmp_path):
     files = bag_files({"a.txt": b"x"}, **{"submission.json": SUBMISSIONS[kind]})
     result = examine(zipped(files, tmp_path / "p.zip"), fence)
     assert result["verdict"] == "reject"
+
+
+def test_a_declaration_without_end_is_judged_in_a_time_that_grows_with_it():
+    """Thousands of everything, judged beside the worker and not in the child: one comparison of each with each would
+    take minutes."""
+    case = clean()
+    case["process"] += case["process"][:1] * 20_000
+    case["persons"] += case["persons"] * 5_000
+    case["fields"] |= {f"第{number}个日期".translate(DIGITS): "2019-11-15" for number in range(5_000)}
+    began = time.process_time()
+    metadata_cases.examine(case)
+    words = "\n".join(case["fields"]) + "\f"
+    list(
+        contradictions(
+            words, Declared(case), [[1, 0, -n, 9, 1 - n, word] for n, word in enumerate(case["fields"])]
+        )
+    )
+    assert time.process_time() - began < 10
