@@ -67,12 +67,13 @@ def end_purpose(driver: webdriver.Chrome) -> None:
 def hand_in(driver: webdriver.Chrome) -> None:
     """One package that is archived and one that comes back; others for each size, so that none is there already."""
     seed = driver.execute_script("return window.innerWidth")
+    all_of_them = ended(driver) + 2
     with tempfile.TemporaryDirectory() as scratch:
         [clean] = light_packages(Path(scratch), 1, seed=seed)
         faulty = bags.write(hostile("missing-material", seed=seed), Path(scratch) / "窗口增员.zip", zip=True)
         driver.find_element(By.ID, "upload-files").send_keys(f"{clean}\n{faulty}")
         WebDriverWait(driver, 60).until(
-            lambda d: ended(d) % 2 == 0 and ended(d), "the packages did not come to their end"
+            lambda d: ended(d) == all_of_them, "the packages did not come to their end"
         )
 
 
