@@ -98,7 +98,7 @@ def test_on_a_full_disk_it_is_refused_and_the_half_of_it_is_taken_away(
 ):
     large = filed.a_record(stores, contents=(bytes(3_000_000),))
     monkeypatch.setattr(orders, "SPARE", -(10**9))  # there was room when it was ordered
-    orders.root().parent.mkdir()
+    orders.root().parent.mkdir(exist_ok=True)
     with mounted(orders.root()):
         asked = an_order(archivist, large)
         done = orders.work(asked.id)
