@@ -58,7 +58,7 @@ def test_a_lock_in_the_bucket_is_waited_for_and_nothing_is_half(house, bucket):
     locked, free = house.due(2)
     register = house.supervised([locked, free])
     copy = Copy.objects.filter(object__record=locked).last()
-    bucket.extend_lock(copy.key, copy.version, timezone.now() + timedelta(seconds=6), "COMPLIANCE")
+    bucket.extend_lock(copy.key, copy.version, timezone.now() + timedelta(seconds=20), "COMPLIANCE")
     before = list(bucket.iterate(f"D019/{locked.pk}/"))
     register = house.execute(register)
     assert rows(register) == {1: "locked", 2: "destroyed"}
