@@ -23,9 +23,8 @@ from archive.privacy import make_key_file  # noqa: E402
 from config.settings import *  # noqa: E402, F403
 from config.settings import ARCHIVE_KEYS, DATABASES, EMBEDDED, STATIC_ROOT  # noqa: E402
 
-os.fsync = lambda descriptor: (
-    None
-)  # no test cuts the power, and waiting for the disk is a good part of the time
+# No test cuts the power, and waiting for the disk is a good part of the time.
+os.fsync = lambda descriptor: None
 make_key_file(Path(ARCHIVE_KEYS))
 STATIC_ROOT.mkdir()
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # people sign in a hundred times a run
