@@ -81,9 +81,9 @@ def edition_seen(request: HttpRequest) -> int | None:
     return number(request.POST.get("edition", ""))
 
 
-def ids_of(request: HttpRequest) -> list[UUID]:
+def ids_of(request: HttpRequest, name: str = "pk") -> list[UUID]:
     try:
-        return list(dict.fromkeys(UUID(text) for text in request.POST.getlist("pk")))
+        return list(dict.fromkeys(UUID(text) for text in request.POST.getlist(name)))
     except ValueError:
         raise WrongInput(field="档案", reason="编号不对，请刷新页面再选。") from None
 
