@@ -205,12 +205,16 @@ def _sheets(item: Item, case: Normalised) -> Iterator[_Sheet]:
 def identity(check: Check, package: Package) -> Iterator[Finding]:
     """GB 11643, and birth date and sex as stated. Other kinds of papers have no such number."""
     case = case_of(package)
+    residents: dict[
+        str | None, bool
+    ] = {}  # by number: whether all who are declared with it have a resident's
     for number, person in enumerate(case.persons):
+        residents[person.id_no] = residents.get(person.id_no, True) and person.has_resident_number
         if person.id_no and person.has_resident_number:
             yield from _number(check, case, f"persons[{number}].id_no", person.id_no)
     for sheet in _sheets(package.item, case):
         id_no = sheet.values.get("idno", "")
-        if id_no and _is_resident(sheet, case):
+        if id_no and _is_resident(sheet, residents):
             yield from _number(check, case, sheet.labels["idno"], id_no)
         if (
             not id_no
@@ -219,15 +223,14 @@ def identity(check: Check, package: Package) -> Iterator[Finding]:
             and case.persons[0].has_resident_number
         ):
             id_no = case.persons[0].id_no
-        if id_no and _is_resident(sheet, case):
+        if id_no and _is_resident(sheet, residents):
             yield from _agreement(check, sheet, id_no)
 
 
-def _is_resident(sheet: _Sheet, case: Normalised) -> bool:
+def _is_resident(sheet: _Sheet, residents: Mapping[str | None, bool]) -> bool:
     if "id_type" in sheet.values:
         return sheet.values["id_type"] == profiles.RESIDENT
-    same = [person for person in case.persons if person.id_no == sheet.values.get("idno")]
-    return all(person.has_resident_number for person in same)
+    return residents.get(sheet.values.get("idno"), True)
 
 
 def _number(check: Check, case: Normalised, field: str, id_no: str) -> Iterator[Finding]:
@@ -313,23 +316,25 @@ def _division_fault(value: str, code_wanted: bool) -> tuple[str, str] | None:
 def parties(check: Check, package: Package) -> Iterator[Finding]:
     """The person of the form is one of `persons`; the unit of a unit's form is `unit`."""
     case, item = case_of(package), package.item
+    names: dict[str | None, set[str]] = {}  # of those who are declared with that number
+    for person in case.persons:
+        names.setdefault(person.id_no, set()).add(privacy.normal_name(person.name))
     for sheet in _sheets(item, case):
         if case.persons:
-            yield from _same_person(check, case, sheet)
+            yield from _same_person(check, names, sheet)
         if item.subject == "unit" and sheet.line is None and case.unit:
             yield from _same_unit(check, case, sheet)
 
 
-def _same_person(check: Check, case: Normalised, sheet: _Sheet) -> Iterator[Finding]:
+def _same_person(check: Check, names: Mapping[str | None, set[str]], sheet: _Sheet) -> Iterator[Finding]:
     name, id_no = sheet.values.get("name", ""), sheet.values.get("idno", "")
-    same_number = [person for person in case.persons if id_no and person.id_no == id_no]
+    same_number = names.get(id_no, set()) if id_no else set()
     if id_no and not same_number and sheet.line is None:
         value = profiles.shown(id_no, personal=True)
         message = f"表上的证件号码“{value}”不是任何当事人（persons）的号码。请核对后改正。"
         yield check.finding("failed", message, field=sheet.labels["idno"], value=value, rule="表与当事人一致")
-    candidates = same_number or (case.persons if sheet.line is None and not id_no else ())
-    names = {privacy.normal_name(person.name) for person in candidates}
-    if name and names and privacy.normal_name(name) not in names:
+    candidates = set().union(*names.values()) if sheet.line is None and not id_no else same_number
+    if name and candidates and privacy.normal_name(name) not in candidates:
         value = profiles.shown(name)
         message = f"{sheet.place or '表上的'}姓名“{value}”与当事人（persons）的姓名不符。请核对后改正。"
         yield check.finding("failed", message, field=sheet.labels["name"], value=value, rule="表与当事人一致")

@@ -382,6 +382,12 @@ def test_a_declaration_without_end_is_judged_in_a_time_that_grows_with_it():
     case["fields"] |= {f"第{number}个日期".translate(DIGITS): "2019-11-15" for number in range(5_000)}
     began = time.process_time()
     metadata_cases.examine(case)
+    roll = clean("universal/2015-03/samples/survey-clean")
+    roll["lines"] *= 4_000
+    roll["persons"] = [
+        {"name": "张三", "id_type": "居民身份证", "id_no": f"4419001990{n:08}"} for n in range(8_000)
+    ]
+    metadata_cases.examine(roll)
     words = "\n".join(case["fields"]) + "\f"
     list(
         contradictions(
