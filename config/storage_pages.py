@@ -165,7 +165,7 @@ def _space(config: StoreConfig, one: Standing) -> list[Line]:
     if config.bucket:
         return []
     try:
-        disk = shutil.disk_usage(Path(config.path, "objects") if one.objects else config.path)
+        disk = shutil.disk_usage(_folder(config.path, one))
     except OSError:
         return [("空间", ("unknown", "看不到", "danger"), "文件夹不在，或没有权限：可能没有挂载。")]
     words, state = f"共 {size(disk.total)}", ("free", f"剩 {size(disk.free)}", GOOD)
@@ -178,6 +178,13 @@ def _space(config: StoreConfig, one: Standing) -> list[Line]:
     elif disk.free < disk.total / 20:
         state = ("low", f"只剩 {size(disk.free)}", "warning")
     return [("空间", state, words)]
+
+
+def _folder(path: str, one: Standing) -> Path:
+    """Where the files lie; where nothing was ever stored, the folder in which their own will be made."""
+    if one.objects:
+        return Path(path, "objects")
+    return next(folder for folder in (Path(path), *Path(path).parents) if folder.exists())
 
 
 def _daily_growth(one: Standing) -> int:
