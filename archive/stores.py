@@ -44,7 +44,9 @@ def get(name: str) -> storage.Store:
     """The store of that name. Raises StorageFailed when it is not in the configuration."""
     store = configured().get(name)
     if store is None:
-        raise StorageFailed(store=name, kind="missing", reason="这个存储不在当前配置（ARCHIVE_STORES）中，请写回。")
+        raise StorageFailed(
+            store=name, kind="missing", reason="这个存储不在当前配置（ARCHIVE_STORES）中，请写回。"
+        )
     return store
 
 

@@ -30,7 +30,12 @@ PARTS = {
     "outbox": "变更消息", "backup": "备份", "clamd": "病毒扫描", "fonts": "中文字体", "pronom": "格式识别", "typst": "排版",
     "verapdf": "PDF/A 验证",
 }  # fmt: skip
-TOPICS = {"search": "等待进入检索", "text": "等待重读正文的档案", seals.EVENT: "等待封存的事件", seals.ACCESS: "等待封存的利用记录"}
+TOPICS = {
+    "search": "等待进入检索",
+    "text": "等待重读正文的档案",
+    seals.EVENT: "等待封存的事件",
+    seals.ACCESS: "等待封存的利用记录",
+}
 
 
 @require_GET
