@@ -31,6 +31,8 @@ def a_submission(state: str) -> Submission:
 )
 def test_a_record_moves_only_as_its_table_allows(actor, old, new):
     record = a_record()
+    if old == "destroyed":  # the database knows no shorter way either
+        Record.objects.filter(pk=record.pk).update(state="disposing")
     Record.objects.filter(pk=record.pk).update(
         state=old, destroyed_at=timezone.now() if old == "destroyed" else None
     )
