@@ -25,7 +25,7 @@ prepare:  ## .venv with all packages, and a Chinese font (the other targets do t
 demo: prepare  ## a living archive on http://127.0.0.1:8000 (SQLite, local store; data in var/)
 	$(PY) manage.py demo
 
-test: prepare  ## the embedded suite: no server, no browser, about four minutes on two cores
+test: prepare  ## the embedded suite: no server, no browser, about three minutes on two quiet cores
 	$(PYTEST) -m "not services and not browser"
 
 test-all: test test-services test-browser test-postgres  ## all of it: real servers, the browser, and the suite on PostgreSQL
