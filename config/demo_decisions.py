@@ -17,7 +17,8 @@ from django.utils import timezone
 from archive import audit, determinations
 from archive.models import Fonds, Record, User
 from archive.permissions import Actor
-from config.demonstration import light
+from config.demonstration import forms
+from config.demonstration.pages import Page
 from config.demonstration.staff import AUTHORITY, FONDS_OF_DECISIONS, GROUP
 from retention import (
     appraisal,
@@ -164,8 +165,9 @@ def _speak_on_paper(found: Appraisal) -> None:
         signing.confirm_paper(given.signature, actor=_as("fuze"))
 
 
-def _sheet(title: str, line: str, who: str) -> bytes:
-    return light.pdf([[title, line, f"签署人：{who}", f"日期：{timezone.localdate()}"]])
+def _sheet(title: str, line: str, who: str, seal: str = "") -> bytes:
+    foot = {"签署人": who, "日期": f"{timezone.localdate()}"}
+    return forms.set_pages([Page(kind="letter", title=title, note=line, foot=foot, seal=seal)])[0]
 
 
 # --- one register, as far as it is to go ------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ def _bring_register(case: Case, actor: Actor) -> None:
 
 def _file(pk) -> None:
     register = Register.objects.get(pk=pk)
-    receipt = _sheet("备案回执", f"清册 {register}已收，准予备案。", AUTHORITY[1])
+    receipt = _sheet("备案回执", f"清册 {register}已收，准予备案。", AUTHORITY[1], seal=AUTHORITY[1])
     registers.file_with_authority(
         pk, filed_with=AUTHORITY[1], filing_no=f"大人社备〔2026〕{34 + register.number}号", filed_on=timezone.localdate(),
         receipt=receipt, actor=_as("dangan"),
