@@ -104,14 +104,7 @@ def add_list(content: bytes, *, fence: Fence, actor: Actor) -> tuple[TrustedRoot
     row.save(update_fields=["revocations"])
     data = {"count": one["count"], "sha256": one["sha256"]}
     data |= {key: one[key][:10] for key in ("this_update", "next_update")}
-    audit.record(
-        actor=actor,
-        action="trust.list_added",
-        kind="site",
-        subject="trust",
-        name=row.name,
-        data={"name": row.name, **data},
-    )
+    _say(row, "trust.list_added", actor, **data)
     return row, one
 
 
@@ -129,14 +122,7 @@ def _trust(entry: dict, basis: str, actor: Actor) -> TrustedRoot | None:
                 added_at=timezone.now(),
                 added_by_name=actor.name,
             )
-            audit.record(
-                actor=actor,
-                action="trust.added",
-                kind="site",
-                subject="trust",
-                name=row.name,
-                data={"name": row.name, "serial": row.serial, "basis": row.basis, "sha256": row.sha256},
-            )
+            _say(row, "trust.added", actor, serial=row.serial, basis=row.basis, sha256=row.sha256)
     except IntegrityError:  # trusted already
         return None
     return row
@@ -156,12 +142,16 @@ def withdraw(pk: UUID | str, *, reason: str, actor: Actor) -> TrustedRoot:
     row.removed_at, row.removed_by_name = timezone.now(), actor.name
     row.removed_reason = reason.strip()[:300]
     row.save(update_fields=["removed_at", "removed_by_name", "removed_reason"])
+    _say(row, "trust.removed", actor, serial=row.serial, reason=row.removed_reason)
+    return row
+
+
+def _say(row: TrustedRoot, action: str, actor: Actor, **data: object) -> None:
     audit.record(
         actor=actor,
-        action="trust.removed",
+        action=action,
         kind="site",
         subject="trust",
         name=row.name,
-        data={"name": row.name, "serial": row.serial, "reason": row.removed_reason},
+        data={"name": row.name} | data,
     )
-    return row
