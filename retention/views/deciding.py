@@ -29,6 +29,7 @@ from retention.views.answering import (
 from retention.views.forms import DecidedOnPaper
 from retention.views.registers import crumbs
 
+FIELDS = {"抽出的理由": "part_reason", "抽出的序号": "numbers"}
 SHOWN = 500
 """Rows that may be ticked off one by one; of a longer register they are named by their numbers."""
 AFTER = ("approved", "supervised", "refiling")
@@ -49,7 +50,7 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
         except NotFound:
             raise
         except ArchiveError as error:  # said above the page; nothing typed is lost
-            fault, refused = str(error), "refuse" if "refuse" in request.POST else "approve"
+            fault, refused = str(error), _place(request, error)
             register.refresh_from_db()
     summary = approval.summary_for_head(register)
     context = {
@@ -113,6 +114,11 @@ def _decided(request: HttpRequest, register: Register, actor: Actor) -> str:
     if left:
         return f"已部分批准，抽出 {len(left)} 件；新版备案之后等两名监销人核对。"
     return f"已批准{register}，等两名监销人核对。"
+
+
+def _place(request: HttpRequest, error: ArchiveError) -> str:
+    """Where the refusal is said: beside the field that is wrong, else in the dialog that was answered."""
+    return FIELDS.get(error.fields.get("field"), "refuse" if "refuse" in request.POST else "approve")
 
 
 def _left_out(request: HttpRequest, register: Register) -> dict[int, str]:

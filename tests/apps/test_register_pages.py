@@ -86,7 +86,9 @@ def test_the_head_takes_rows_out_with_a_reason_and_a_new_edition_is_filed_again(
     client = of(house.head)
     fields = {"shown": ["1", "2", "3"], "keep": ["1", "3"], "approve": "1", "password": PASSWORD}
     refused = client.post(at("decide", register), fields)
-    assert refused.status_code == 422 and "有 1 件没有勾选，请写明为什么抽出" in text(refused)
+    html = text(refused)
+    assert refused.status_code == 422 and "有 1 件没有勾选，请写明为什么抽出" in html
+    assert "part-error" in html and "data-open-now" not in html, "said at the reason, not in the dialog"
     client.post(at("decide", register), fields | {"part_reason": "仍有纠纷"})
     register = fresh(register)
     assert register.state == "refiling" and rows(register) == {1: "listed", 2: "kept", 3: "listed"}
