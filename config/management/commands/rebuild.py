@@ -3,10 +3,8 @@ decided after the backup into a restored one. Exit status 1 = something could no
 
 import sys
 
-from django.conf import settings
-from django.core.management import call_command
-
 from archive import privacy, rebuilding
+from config import databases
 from config.backup import database
 from config.commands import ArchiveCommand
 from retention import recovery
@@ -32,8 +30,7 @@ class Command(ArchiveCommand):
 
     def run(self, *, without_snapshots: bool, missing: bool, **_: object) -> int:
         privacy.key_ring()
-        for alias in settings.DATABASES:
-            call_command("migrate", database=alias, verbosity=0, interactive=False)
+        databases.migrate()
         self.watched, self.what = not self.json and sys.stderr.isatty(), ""
         if missing:
             return self._missing()
