@@ -36,7 +36,6 @@ from archive.errors import ArchiveError, NotAllowed, StorageFailed
 from archive.locks import alone
 from archive.models import Copy, Damage, FixityRun, Fonds, Record
 from archive.permissions import Actor
-from archive.storage import Store
 from archive.storage.base import COMPLIANCE
 
 FORMAT = "archive-fixity/1"
@@ -233,10 +232,11 @@ def examine(target: Target, buffer: bytearray) -> Outcome:
     """Look at one copy. No database is asked. Raises StorageFailed only when the store cannot be reached."""
     store = stores.configured()[target.store]
     try:
-        held = store.head(target.key, target.version)
-        if held.bytes != target.bytes:
-            return Outcome(target, "truncated", f"应为 {target.bytes} 字节，现为 {held.bytes} 字节。")
-        digest, count = _digest(store, target, buffer)
+        held, stream = store.look(target.key, target.version)
+        with stream:
+            if held.bytes != target.bytes:
+                return Outcome(target, "truncated", f"应为 {target.bytes} 字节，现为 {held.bytes} 字节。")
+            digest, count = _digest(stream, buffer)
     except StorageFailed as fault:
         if fault.kind == "unreachable":
             raise
@@ -257,12 +257,11 @@ def examine(target: Target, buffer: bytearray) -> Outcome:
     return Outcome(target, bytes=count)
 
 
-def _digest(store: Store, target: Target, buffer: bytearray) -> tuple[str, int]:
+def _digest(stream: BinaryIO, buffer: bytearray) -> tuple[str, int]:
     digest, count, view = hashlib.sha256(), 0, memoryview(buffer)
-    with store.open(target.key, target.version) as stream:
-        while size := stream.readinto(buffer):
-            digest.update(view[:size])
-            count += size
+    while size := stream.readinto(buffer):
+        digest.update(view[:size])
+        count += size
     return digest.hexdigest(), count
 
 

@@ -104,6 +104,9 @@ class Store(Protocol):
     def open(self, key: str, version: str, *, start: int = 0, length: int | None = None) -> BinaryIO:
         """A reader over the bytes from `start`, at most `length`; beyond the end it is empty. Close it."""
 
+    def look(self, key: str, version: str) -> tuple[StoredObject, BinaryIO]:
+        """`head` and `open` at once: where that is one question, it costs half."""
+
     def versions(self, key: str) -> list[StoredVersion]:
         """Every version and delete marker of exactly this key, newest first; [] proves absence."""
 

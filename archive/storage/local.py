@@ -157,6 +157,9 @@ class LocalStore(LocalAttempts):
             source.seek(start)
         return base.buffered(base.GuardedReader(source, self._as_failure, length))
 
+    def look(self, key: str, version: str) -> tuple[StoredObject, BinaryIO]:
+        return self.head(key, version), self.open(key, version)
+
     def versions(self, key: str) -> list[StoredVersion]:
         folder, stem = self._place(base.check_key(self.name, key))
         return self._listed(

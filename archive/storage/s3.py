@@ -198,6 +198,9 @@ class S3Store(S3Attempts):
         with self._asking(key, version):
             reply = self.client.head_object(Bucket=self.bucket, Key=key, VersionId=version)
             _require(reply.get("VersionId") == version and "LastModified" in reply)
+        return self._described(key, version, reply)
+
+    def _described(self, key: str, version: str, reply: dict) -> StoredObject:
         metadata = base.decode_metadata(reply.get("Metadata", {}))
         etag = reply.get("ETag", "").strip('"')
         until = reply.get("ObjectLockRetainUntilDate")
@@ -233,6 +236,23 @@ class S3Store(S3Attempts):
             if http_status(error.__cause__) == 416:  # begins beyond the end
                 return BytesIO()
             raise
+        return self._reader(key, reply, length)
+
+    def look(self, key: str, version: str) -> tuple[StoredObject, BinaryIO]:
+        self._check_version(key, version)
+        with self._asking(key, version):
+            reply = self.client.get_object(Bucket=self.bucket, Key=key, VersionId=version)
+            _require(reply.get("VersionId") == version and "LastModified" in reply)
+        stream = self._reader(key, reply)
+        if "ObjectLockRetainUntilDate" in reply:
+            return self._described(key, version, reply), stream
+        try:
+            return self.head(key, version), stream  # not every gateway tells of a lock with the bytes
+        except StorageFailed:
+            stream.close()
+            raise
+
+    def _reader(self, key: str, reply: dict, length: int | None = None) -> BinaryIO:
         body = reading.Body(reply["Body"], reply["ContentLength"], self.config.read_timeout)
         return base.buffered(base.GuardedReader(body, lambda error: self._as_failure(error, key), length))
 

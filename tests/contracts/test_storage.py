@@ -73,6 +73,16 @@ def test_what_was_put_is_read_back_with_its_description(store):
     assert abs(held.written_at - datetime.now(UTC)) < timedelta(minutes=10)
 
 
+@pytest.mark.parametrize("lock", [None, NEXT_YEAR])
+def test_one_look_tells_what_two_questions_tell(store, lock):
+    put_ = put(store, f"{RECORD}/a.pdf", b"looked at once", lock_until=lock, metadata={"material": "x1"})
+
+    held, stream = store.look(put_.key, put_.version)
+
+    with stream:
+        assert (held, stream.read()) == (store.head(put_.key, put_.version), b"looked at once")
+
+
 def test_an_empty_object_is_an_object(store):
     held = put(store, "empty", b"")
     assert (held.bytes, read(store, "empty", held.version)) == (0, b"")
@@ -178,7 +188,7 @@ def test_many_versions_of_one_key_are_all_listed_newest_first(store):
     assert (listed[0].version, [one.latest for one in listed]) == (made[-1], [True] + [False] * 6)
 
 
-@pytest.mark.parametrize("ask", ["head", "open"])
+@pytest.mark.parametrize("ask", ["head", "open", "look"])
 def test_what_is_not_there_is_missing(store, ask):
     held = put(store, "here")
     for key, version in [("nowhere", held.version), ("here", "no-such-version"), ("here", "")]:
