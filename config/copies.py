@@ -142,11 +142,12 @@ def state_of(copy: Copy) -> tuple[str, str, str]:
 
 
 def of_record(record: Record, files: list[DigitalObject], actor: Actor) -> list[dict[str, Any]]:
-    """Each file with all its copies, in plain words, and what may be done about a damaged one."""
+    """Each file with all its copies, in plain words, and what may be done about a damaged one. The record is one that
+    this actor may read."""
     here = Copy.objects.filter(object__record=record)
     apart = here.filter(quarantined__isnull=False).order_by()
     quarantined = dict(apart.values_list("pk").annotate(Count("quarantined")))
-    bad = list(seen_by(here.filter(state="damaged"), actor))
+    bad = list(here.filter(state="damaged").select_related("object__record__fonds"))
     told = {row["pk"]: row for row in damaged_rows(bad, actor)} if record.state == "archived" else {}
     return [
         {
