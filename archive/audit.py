@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from archive import changes
+from archive import changes, periods
 from archive.identifiers import new_id
 from archive.models import Access, ChainHead, Event, Record
 from archive.permissions import Actor
@@ -209,11 +209,19 @@ def digest_of_access(row: Access) -> str:
     )  # fmt: skip
 
 
+PERIODS = {"retention", "period", "old_period"}
+"""Fields of events that hold a retention period: kept as it is, spoken as 10年."""
+
+
 def sentence(row: Event | Access) -> str:
     """What happened, in words. A sentence whose fields changed since still says what it can."""
     template = _SENTENCES.get(row.action) or ACCESSES.get(row.action, row.action)
+    said = {
+        key: periods.spoken(value) if key in PERIODS and isinstance(value, str) else value
+        for key, value in row.data.items()
+    }
     try:
-        return template.format(**row.data)
+        return template.format(**said)
     except (KeyError, IndexError):
         return template
 

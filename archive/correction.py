@@ -15,7 +15,8 @@ from datetime import date
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Concat
 
 from archive import changes, extension, periods
 from archive.determinations import CONFIRMED, Known, minimum
@@ -37,11 +38,9 @@ def affected(key: str) -> QuerySet[Record]:
     less = Q(retention__in=[period for period in RETENTIONS if periods.shorter(period, target)])
     if least is None or not periods.shorter(target, least):
         less |= Q(provisional=True)
-    under = Q(retention_key=key) | Q(retention_key__startswith=f"{key}{SEVERAL}")
-    under |= Q(retention_key__endswith=f"{SEVERAL}{key}") | Q(
-        retention_key__contains=f"{SEVERAL}{key}{SEVERAL}"
-    )
-    return Record.objects.filter(under, less, state="archived")  # whoever confirms decides for the site
+    among = Concat(Value(SEVERAL), "retention_key", Value(SEVERAL))
+    rows = Record.objects.alias(among=among).filter(among__contains=f"{SEVERAL}{key}{SEVERAL}")
+    return rows.filter(less, state="archived")  # whoever confirms decides for the site
 
 
 def spread(*, actor: Actor, limit: int = STEP) -> int:

@@ -68,15 +68,16 @@ def extension_fault(formed_on: date, old: str, new: str, decided_on: date) -> st
     if new not in allowed:
         return f"“{new}”不是可以重新确定的期限，应为{'、'.join(allowed)}之一"
     if not shorter(old, new):
-        return f"重新确定的期限（{_words(new)}）必须比原期限（{_words(old)}）长"
+        return f"重新确定的期限（{spoken(new)}）必须比原期限（{spoken(old)}）长"
     end = ends_on(formed_on, new)
     if end is not None and end <= decided_on:
         return (
-            f"从原起算日 {runs_from(formed_on).isoformat()} 算，{_words(new)}到 {end.isoformat()} 为止，"
+            f"从原起算日 {runs_from(formed_on).isoformat()} 算，{spoken(new)}到 {end.isoformat()} 为止，"
             f"不晚于作出结论的 {decided_on.isoformat()}，请选更长的期限"
         )
     return ""
 
 
-def _words(period: str) -> str:
+def spoken(period: str) -> str:
+    """10年, 永久."""
     return f"{period}年" if period.isdigit() else period

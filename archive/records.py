@@ -195,7 +195,7 @@ def create(new: NewRecord, *, actor: Actor, store_names: Sequence[str]) -> Recor
         name=f"{record.reference_code} {record.title}",
         data={
             "reference_code": record.reference_code,
-            "retention": f"{record.retention}年" if record.retention.isdigit() else record.retention,
+            "retention": record.retention,
             "retention_key": record.retention_key,
             "formed_on": record.formed_on.isoformat(),
             "case": f"{record.source}/{record.item}",

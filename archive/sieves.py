@@ -10,13 +10,20 @@ FIRST, LAST = date(1900, 1, 1), date(2999, 12, 31)
 """Days that can be asked for. At the ends of the calendar another time zone has no such moment any more."""
 
 
+class DayInput(forms.DateInput):
+    """A day as a browser picks it: it understands this one writing only."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
 class Day(forms.DateField):
     """A day that may be left out, between FIRST and LAST."""
 
     def __init__(self, **kwargs) -> None:
         super().__init__(
             required=False,
-            widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            widget=DayInput(),
             validators=[MinValueValidator(FIRST), MaxValueValidator(LAST)],
             **kwargs,
         )

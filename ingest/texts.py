@@ -46,7 +46,7 @@ def _read_all(record_ids: Sequence[UUID], fence: Fence) -> None:
             try:
                 told[item.pk] = _probed(item, fence)
             except StorageFailed as fault:
-                if fault.kind == "unreachable":
+                if fault.kind in ("unreachable", "denied"):
                     raise
                 log.warning("no words of object %s: %s", item.pk, fault)
         if told:
@@ -56,9 +56,8 @@ def _read_all(record_ids: Sequence[UUID], fence: Fence) -> None:
 def _probed(item: DigitalObject, fence: Fence) -> dict:
     name = privacy.decrypt(item.sealed_path) or item.path
     with tempfile.TemporaryDirectory(prefix="text-") as folder:
-        path = (
-            Path(folder) / f"file{Path(name).suffix[:20]}"
-        )  # what a file calls itself tells which parser reads it
+        # What a file calls itself tells which parser reads it.
+        path = Path(folder) / f"file{Path(name).suffix[:20]}"
         with contents.open_object(item) as source, path.open("wb") as sink:
             shutil.copyfileobj(source, sink, 1 << 20)
         told = fence.call("probe", path=str(path), name=name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from archive import states, terms
+from archive import periods, states, terms
 from archive.determinations import Known
 from archive.manifests import MADE
 from archive.models import Copy, DigitalObject, Record
@@ -109,7 +109,7 @@ def _columns(record: Record, objects: Sequence[DigitalObject], item, kept_until:
         "所属年度": record.year,
         "形成时间": record.formed_on.isoformat(),
         "档号": record.reference_code,
-        "应保管期限": f"{record.retention}年" if record.retention.isdigit() else record.retention,
+        "应保管期限": periods.spoken(record.retention),
         "已保管期限": f"{max(0, kept_until.year - record.formed_on.year - 1)}年",
         "文件页数": record.page_count,
         "份数": sum(one.copies_declared for one in originals),

@@ -6,7 +6,7 @@ from datetime import date
 
 from django.utils import timezone
 
-from archive import printing
+from archive import periods, printing
 from retention import rules, tally
 from retention.models import Appraisal, AppraisalItem, Opinion
 from retention.rules import Outcome
@@ -49,7 +49,7 @@ def _summary(results: Mapping[AppraisalItem, Outcome]) -> list[str]:
     lines = [f"{RESULTS[rules.DESTROY]} {totals[rules.DESTROY]} 件，编制销毁清册，备案、批准后监督销毁。"]
     longer = Counter(one.period for one in results.values() if one.result == rules.EXTEND)
     if longer:
-        each = "，".join(f"{_words(period)} {count} 件" for period, count in sorted(longer.items()))
+        each = "，".join(f"{periods.spoken(period)} {count} 件" for period, count in sorted(longer.items()))
         lines.append(
             f"{RESULTS[rules.EXTEND]} {totals[rules.EXTEND]} 件（{each}），从原起算日起重新计算，原期限和原到期日保留可查。"
         )
@@ -71,7 +71,7 @@ def _members(appraisal: Appraisal) -> list[dict[str, str]]:
 def _member(member, said: Mapping[tuple[str, str], int], opinion: Opinion | None) -> dict[str, str]:
     person, fonds = member.person, member.group.fonds
     words = [
-        f"{'延长至' + _words(period) if result == rules.EXTEND else RESULTS[result]} {count} 件"
+        f"{'延长至' + periods.spoken(period) if result == rules.EXTEND else RESULTS[result]} {count} 件"
         for (result, period), count in sorted(said.items())
     ]
     return {
@@ -91,13 +91,9 @@ def _row(item: AppraisalItem, one: Outcome) -> dict[str, object]:
         "title": record.title,
         "year": record.year,
         "code": record.reference_code,
-        "old": _words(item.old_period),
+        "old": periods.spoken(item.old_period),
         "due": item.old_due_on.isoformat() if item.old_due_on else "",
         "result": RESULTS[one.result],
-        "new": _words(one.period),
+        "new": periods.spoken(one.period),
         "reason": one.reason,
     }
-
-
-def _words(period: str) -> str:
-    return f"{period}年" if period.isdigit() else period

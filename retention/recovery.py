@@ -54,8 +54,8 @@ def _from_blocks() -> int:
             year=first.placed_at.year,
             kind="record",
             about=f"{len(blocks)} 件",
-            reason=first.reason.partition("，")[2]
-            or first.reason,  # a block names its hold before the reason
+            # A block names its hold before the reason.
+            reason=first.reason.partition("，")[2] or first.reason,
             authority="登记没有从存储恢复，请查明后再解除",
             placed_at=first.placed_at,
             placed_by_name="—",

@@ -13,6 +13,7 @@ from django.db import connection
 
 from archive import stores as archive_stores
 from archive import triggers
+from archive.inspection.fence import Fence
 from archive.permissions import Actor, system_actor
 from config.assembly import TRIGGER_RULES
 
@@ -34,6 +35,12 @@ def django_db_setup(django_db_setup, django_db_blocker):
     if settings.EMBEDDED:
         with django_db_blocker.unblock():
             call_command("migrate", "django_q", database="jobs", fake=True, verbosity=0)
+
+
+@pytest.fixture(scope="module")
+def fence():
+    with Fence() as fence:
+        yield fence
 
 
 def _commits(request: pytest.FixtureRequest) -> bool:

@@ -2,11 +2,18 @@
 what it has to show; what does not come is told with all that stood there instead."""
 
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.look.camera import Camera
+
+
+def press(driver, *keys: str) -> None:
+    """Keys as a hand presses them: they go to whatever has the focus, also to something that just left the screen."""
+    for key in keys:
+        ActionChains(driver).send_keys(key).perform()
 
 
 class Visitor:
@@ -20,8 +27,8 @@ class Visitor:
         self.camera.sign_in(self.base + "/sign-in/", username, self.password)
 
     def sign_out(self) -> None:
-        self.one("details.person summary").click()
-        self.one("details.person form button").click()
+        self.click_on("details.person summary")
+        self.click_on("details.person form button")
         self.until(lambda: self.all("input[name=password]"), "the sign-in page")
 
     def until(self, condition, what: str):
@@ -30,7 +37,7 @@ class Visitor:
         try:
             answer = waiting.until(lambda _: condition())
         except Exception as fault:
-            text = self.one("body").text
+            text = self.driver.find_element(By.TAG_NAME, "body").text
             raise AssertionError(f"not seen: {what}, at {self.driver.current_url}\n{text}") from fault
         self.camera.listen(self.driver.current_url)
         return answer
@@ -45,20 +52,30 @@ class Visitor:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def one(self, selector: str):
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
+        """The first such part, as soon as there is one."""
+        return self.until(lambda: self.all(selector), selector)[0]
 
     def click(self, words: str) -> None:
         """The link or button that says this, and is shown."""
         path = f"//*[self::a or self::button][contains(normalize-space(.), '{words}')]"
+        self._click(By.XPATH, path, f"“{words}” to click")
 
-        def shown():
-            return next((e for e in self.driver.find_elements(By.XPATH, path) if e.is_displayed()), None)
+    def click_on(self, selector: str) -> None:
+        """The first such part that is shown."""
+        self._click(By.CSS_SELECTOR, selector, f"{selector} to click")
 
-        self.until(shown, f"“{words}” to click").click()
+    def _click(self, by: str, words: str, what: str) -> None:
+        def clicked() -> bool:
+            shown = next((e for e in self.driver.find_elements(by, words) if e.is_displayed()), None)
+            if shown:
+                shown.click()
+            return bool(shown)
+
+        self.until(clicked, what)
 
     def go(self, label: str) -> None:
         """By the menu."""
-        self.one("#menu").find_element(By.PARTIAL_LINK_TEXT, label).click()
+        self._click(By.XPATH, f"//*[@id='menu']//a[contains(., '{label}')]", label)
         self.sees(label, "h1")
 
     def todo(self, words: str) -> None:
@@ -68,10 +85,10 @@ class Visitor:
 
     def find(self, words: str) -> None:
         """By the search box of the top bar, with the keys, from wherever one is."""
-        self.one("h1").click()
-        self.driver.switch_to.active_element.send_keys("/")
-        self.driver.switch_to.active_element.send_keys(Keys.CONTROL + "a")
-        self.driver.switch_to.active_element.send_keys(words, Keys.ENTER)
+        self.click_on("h1")
+        press(self.driver, "/")
+        ActionChains(self.driver).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).perform()
+        press(self.driver, words, Keys.ENTER)
 
     def fill(self, **fields: str) -> None:
         for name, value in fields.items():
@@ -90,4 +107,4 @@ class Visitor:
         """The password in the open dialog, and its button."""
         self.until(lambda: self.one(f"#{dialog}").is_displayed(), dialog)
         self.one(f"#{dialog} [name=password]").send_keys(self.password)
-        self.one(f"#{dialog} footer [type=submit]").click()
+        self.click_on(f"#{dialog} footer [type=submit]")

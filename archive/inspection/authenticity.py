@@ -205,9 +205,7 @@ def _sheets(item: Item, case: Normalised) -> Iterator[_Sheet]:
 def identity(check: Check, package: Package) -> Iterator[Finding]:
     """GB 11643, and birth date and sex as stated. Other kinds of papers have no such number."""
     case = case_of(package)
-    residents: dict[
-        str | None, bool
-    ] = {}  # by number: whether all who are declared with it have a resident's
+    residents: dict[str | None, bool] = {}  # by number: whether it is a resident's for all declared with it
     for number, person in enumerate(case.persons):
         residents[person.id_no] = residents.get(person.id_no, True) and person.has_resident_number
         if person.id_no and person.has_resident_number:

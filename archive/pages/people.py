@@ -16,6 +16,7 @@ from archive.models import Assignment, Department, Event, Fonds, User
 from archive.models.people import ADMINISTRATORS
 from archive.people import Extent
 from archive.permissions import ROLES
+from archive.sieves import DayInput
 from archive.templatetags.archive_words import moment
 
 CRUMBS = [{"label": "管理"}, {"label": "人员与授权"}]
@@ -53,13 +54,11 @@ class Give(forms.Form):
         coerce=int,
         initial=terms.DEFAULT_SECURITY,
     )
-    valid_from = forms.DateField(
-        label="有效期从", required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    )
+    valid_from = forms.DateField(label="有效期从", required=False, widget=DayInput())
     valid_until = forms.DateField(
         label="有效期至",
         required=False,
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        widget=DayInput(),
         help_text="检查人员应写明止期。",
     )
 

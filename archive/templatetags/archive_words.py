@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.template import loader
 from django.utils import timezone
 
-from archive import privacy, terms
+from archive import periods, privacy, terms
 
 register = template.Library()
 
@@ -192,7 +192,7 @@ def period(retention: str | int | None, due_on: date | None = None) -> str:
     retention = str(retention or "")
     if retention in ("", "UNKNOWN"):
         return "待定"
-    word = f"{retention}年" if retention.isdigit() else retention
+    word = periods.spoken(retention)
     return f"{word}（至{(due_on - timedelta(days=1)).isoformat()}）" if due_on else word
 
 

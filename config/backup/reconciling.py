@@ -84,9 +84,8 @@ def reconcile(*, actor: Actor) -> Reconciled:
         ) as seen:  # a temporary file of SQLite's own: the memory stays bounded
             _list(seen, found)
             _unknown(seen, found)
-            lost = _adopt_seals(
-                found, actor
-            )  # first: the chains of the records go on behind what is known of them
+            # First: the chains of the records go on behind what is known of them.
+            lost = _adopt_seals(found, actor)
             _absent(seen, found, actor)
         _verify(found, lost)
     except ArchiveError as fault:

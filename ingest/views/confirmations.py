@@ -13,6 +13,7 @@ from archive import permissions
 from archive.errors import WrongInput
 from archive.http import actor_of, allowed
 from archive.models import ManualConfirmation, SourceSystem
+from archive.sieves import DayInput
 from ingest import confirmations
 from ingest.confirmations import CHECKS, EXTENTS, LONGEST_DAYS, SOON, extent_of
 
@@ -33,7 +34,7 @@ class Give(forms.Form):
     verdict = forms.ChoiceField(label="结论", choices=list(ManualConfirmation.VERDICTS.items()))
     valid_until = forms.DateField(
         label="有效至",
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=f"最长 {LONGEST_DAYS} 天；到期后重新核查。",
     )
     statement = forms.CharField(

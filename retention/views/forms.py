@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from archive.models import Fonds, User
 from archive.permissions import Actor
+from archive.sieves import DayInput
 from archive.templatetags.archive_words import period
 from archive.terms import ACCOUNTING, RETENTIONS
 from retention import persons
@@ -17,9 +18,7 @@ PERIODS = [("", "不延长"), *((code, period(code)) for code in RETENTIONS if c
 
 
 def _day(label: str, **more) -> forms.DateField:
-    return forms.DateField(
-        label=label, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}), **more
-    )
+    return forms.DateField(label=label, widget=DayInput(), **more)
 
 
 def _text(label: str, rows: int = 3, **more) -> forms.CharField:

@@ -7,19 +7,12 @@ A module that has its own fixtures of these names uses its own.
 import pytest
 
 from archive import determinations, holdings, keks, object_keys, privacy
-from archive.inspection.fence import Fence
 from ingest import pipeline, receiving
 from ingest.models import Submission
 from search.engine import engine
 from tests import factories
 from tests.appraised import Panel
 from tests.registers import House
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.fixture

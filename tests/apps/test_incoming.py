@@ -6,7 +6,6 @@ import pytest
 from django.conf import settings
 
 from archive import determinations, holdings
-from archive.inspection.fence import Fence
 from ingest.models import Submission
 from ingest.transports import incoming
 from tests import factories, filed
@@ -14,12 +13,6 @@ from tests.pages import reader, text
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 URL = "/intake/handover/"
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.fixture

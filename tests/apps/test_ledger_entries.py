@@ -27,3 +27,12 @@ def test_an_event_without_sentence_or_without_its_fields_is_refused(actor):
         audit.record(actor=actor, action="no.such", kind="site", subject="x")
     with transaction.atomic(), pytest.raises(KeyError):
         audit.record(actor=actor, action="copy.failed", kind="site", subject="x", data={"store": "local"})
+
+
+def test_a_period_is_kept_as_it_is_and_spoken_in_years(actor):
+    data = {"key": "1-2", "period": "10", "basis": "依据"}
+    with transaction.atomic():
+        row = audit.record(actor=actor, action="record.period_confirmed", kind="site", subject="x", data=data)
+    assert row.data["period"] == "10" and "保管期限 10年 随" in audit.sentence(row)
+    row.data = {}
+    assert "{period}" in audit.sentence(row), "fields that are gone break no page"

@@ -3,7 +3,6 @@
 import pytest
 
 from archive import contents, determinations, holdings, trust
-from archive.inspection.fence import Fence
 from archive.permissions import Actor
 from ingest import pipeline, receiving
 from ingest.models import Submission
@@ -13,12 +12,6 @@ from tests.pages import reader
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 SIGNATURE, STAMP = "submission.json.p7s", "submission.json.tsr"
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.fixture

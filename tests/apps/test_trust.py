@@ -13,7 +13,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from archive import trust
 from archive.errors import NotAllowed, WrongInput
 from archive.inspection.examine import examine
-from archive.inspection.fence import Fence
 from archive.models import Event, TrustedRoot
 from archive.permissions import Actor
 from config.doctor import trust as doctor_trust
@@ -24,12 +23,6 @@ pytestmark = pytest.mark.django_db
 DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 def certificate(name, key, *, issuer=None, issuer_key=None, ca=False, until=NOW + 30 * DAY):

@@ -87,14 +87,14 @@ def test_a_package_is_handed_in_archived_found_by_name_and_number_and_read_for_a
     assert number not in visitor.driver.current_url and number[6:14] not in visitor.driver.current_url
     assert number not in visitor.driver.page_source, "the list shows no number, not even in its search box"
 
-    visitor.one("#results tbody a[data-open]").click()
+    visitor.click_on("#results tbody a[data-open]")
     visitor.until(lambda: visitor.has("h2", "当事人"), "the record page")
     assert number not in visitor.driver.page_source
     visitor.one("#purpose").send_keys(f"{name}本人窗口核实参保时间", Keys.ENTER)
     visitor.until(lambda: number in visitor.one("body").text, "the number is shown for a purpose")
     assert visitor.has(".purpose-bar", "本人窗口核实参保时间")
 
-    visitor.driver.find_element(By.LINK_TEXT, declared["materials"][0]["name"]).click()
+    visitor.click(declared["materials"][0]["name"])
     visitor.until(
         lambda: visitor.driver.execute_script(
             "const i = document.querySelector('.viewer-sheet img'); return i && i.complete && i.naturalWidth"
@@ -107,9 +107,9 @@ def test_a_package_is_handed_in_archived_found_by_name_and_number_and_read_for_a
     [clean] = (archive.data / "renditions").rglob("*.jpg")
     assert share_of_ink(clean.read_bytes()) < 0.0001, "and only over what is sent"
 
-    visitor.one(".purpose-bar button").click()
+    visitor.click_on(".purpose-bar button")
     visitor.until(lambda: not visitor.all(".purpose-bar"), "the purpose has ended")
-    visitor.driver.find_element(By.PARTIAL_LINK_TEXT, code).click()
+    visitor.click(code)
     visitor.until(lambda: visitor.has("h2", "当事人"), "the record page")
     assert number not in visitor.driver.page_source, "the number is covered again"
     visitor.driver.find_element(By.PARTIAL_LINK_TEXT, "利用").click()

@@ -13,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.look.camera import OFFICE, Camera, find_browser
+from tests.visitor import press
 
 pytestmark = [
     pytest.mark.browser,
@@ -55,17 +56,12 @@ def at(gallery, camera):
     assert camera.complaints == []
 
 
-def press(driver, *keys: str) -> None:
-    for key in keys:
-        driver.switch_to.active_element.send_keys(key)
-
-
 def one(driver, selector: str):
     return driver.find_element(By.CSS_SELECTOR, selector)
 
 
 def until(driver, condition):
-    return WebDriverWait(driver, 5).until(condition)
+    return WebDriverWait(driver, 60, 0.1).until(condition)
 
 
 def test_slash_goes_to_the_search_and_a_slash_in_it_is_typed(at):

@@ -6,7 +6,6 @@ from datetime import date
 import pytest
 
 from archive import determinations, holdings, profiles
-from archive.inspection.fence import Fence
 from config.demonstration import cases, light
 from config.demonstration.catalogue import FONDS
 from config.demonstration.people import People
@@ -14,12 +13,6 @@ from ingest import outcomes, pipeline, receiving
 from ingest.models import Submission
 from search.engine import engine
 from tests import factories
-
-
-@pytest.fixture(scope="session")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.fixture

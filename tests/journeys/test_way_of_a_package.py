@@ -3,7 +3,6 @@
 import pytest
 
 from archive import holdings
-from archive.inspection.fence import Fence
 from archive.models import Copy, Event, Record
 from archive.scopes import EVERYTHING
 from config import worker
@@ -14,12 +13,6 @@ from search.query import parse
 from tests import factories
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def find_browser() -> tuple[str, str] | None:
 class Camera:
     """One browser with one viewport; a context manager, because a browser left behind eats memory."""
 
-    def __init__(self, size: tuple[int, int] = OFFICE, *, wait: float = 10) -> None:
+    def __init__(self, size: tuple[int, int] = OFFICE, *, wait: float = 60) -> None:
         self.size = size
         self.wait = wait
         self.complaints: list[str] = []

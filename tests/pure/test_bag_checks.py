@@ -3,14 +3,7 @@
 import pytest
 
 from archive.inspection.examine import examine
-from archive.inspection.fence import Fence
 from tests.bags import bag_files, zipped
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 def spoke(files, path, fence):

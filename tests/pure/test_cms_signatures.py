@@ -7,19 +7,12 @@ import subprocess
 import pytest
 from asn1crypto import cms, tsp
 
-from archive.inspection.fence import Fence
 from archive.inspection.probes import der
 from tests import signed_pdf as world
 from tests import signing_sm2 as national
 from tests.signed_pdf import DAY, NOW, Person, detached, person, root, stamp, stamping
 
 CONTENT = '{"format": "archive-submission/1", "title": "参保登记"}'.encode()
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.fixture

@@ -237,12 +237,6 @@ def test_the_encrypted_form_does_not_open_and_the_contradicting_one_shows_anothe
     assert "证件号码" in text and number not in text
 
 
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
-
-
 def examined(path: Path, fence: Fence) -> dict:
     """What the examination says of a package, with the pack and item that its submission names."""
 

@@ -8,19 +8,11 @@ import zipfile
 import openpyxl
 import pytest
 
-from archive.inspection.fence import Fence
-
 RELATIONS = (
     '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
     "{}</Relationships>"
 )
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 def workbook(**parts):

@@ -21,12 +21,6 @@ from tests.bags import bag_files, image, laid_out, pdf, zipped
 PROBES = Path(usability.__file__).parent / "probes"
 
 
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
-
-
 def examined(fence, tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     result = examine(tmp_path / name, fence)

@@ -30,12 +30,6 @@ SECONDS, BYTES = 120, 1 << 30
 MEGABYTE = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
-
-
 @functools.cache
 def zeros(size):
     packer = zlib.compressobj(9)

@@ -5,14 +5,6 @@ import io
 import pytest
 from PIL import Image
 
-from archive.inspection.fence import Fence
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
-
 
 def saved(image, form, **options):
     buffer = io.BytesIO()

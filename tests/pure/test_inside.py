@@ -7,16 +7,9 @@ import pytest
 from PIL import Image
 
 from archive.inspection.examine import MOST_DEEP, examine
-from archive.inspection.fence import Fence
 from tests.bags import pdf
 
 PROGRAM = b"MZ" + b"\0" * 58 + b"\x80\0\0\0" + b"\0" * 64 + b"PE\0\0" + b"\0" * 400
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 def packed(**files):

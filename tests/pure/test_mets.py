@@ -10,18 +10,11 @@ import pytest
 
 from archive.inspection import checks
 from archive.inspection.examine import prepare, verdict
-from archive.inspection.fence import Fence
 from archive.inspection.probes import mets, unpacking
 from tests import bags, factories
 
 FORM = "representations/rep1/data/increase-form.pdf"
 DECLARED = "metadata/descriptive/submission.json"
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 def listed(files: dict[str, bytes], **changed: dict) -> bytes:

@@ -5,7 +5,6 @@ import io
 import pikepdf
 import pytest
 
-from archive.inspection.fence import Fence
 from tests import signed_pdf as world
 from tests.bags import pdf
 from tests.signed_pdf import (
@@ -30,12 +29,6 @@ PLAIN = pdf("Zhang San")
 @pytest.fixture(scope="module")
 def once():
     return signed(PLAIN, person())
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import pytest
 from asn1crypto import tsp
 
-from archive.inspection.fence import Fence
 from tests import signed_pdf as world
 from tests import signing_sm2 as national
 from tests.bags import pdf
@@ -18,12 +17,6 @@ PKCS7 = "1.2.840.113549.1.7.2"
 @pytest.fixture(scope="module")
 def once():
     return signed(pdf("Zhang San"), person())
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.fixture

@@ -6,14 +6,7 @@ import zlib
 import pytest
 
 from archive.inspection.examine import examine
-from archive.inspection.fence import Fence
 from tests.pure.test_hostile_files import page, paints, pdf, small, stream
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives import hashes
 
 from archive.inspection.base import MeasuredFile, Package
 from archive.inspection.checks import CHECKS
-from archive.inspection.fence import Fence
 from archive.inspection.signatures import judged
 from tests import signed_pdf as world
 from tests import signing_sm2 as national
@@ -20,12 +19,6 @@ SIGNER = national.signer()
 BEFORE, AFTER = "20250610000000Z", "20250620000000Z"
 """Of the signatures, which say 18 June, and of the stamp on them, which says 19 June."""
 TRUSTED = (root(), national.root(), national.sub())
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 @pytest.fixture

@@ -9,14 +9,7 @@ from PIL import Image, ImageDraw
 from archive.inspection import sheets
 from archive.inspection.base import MeasuredFile, Package
 from archive.inspection.checks import CHECKS
-from archive.inspection.fence import Fence
 from tests.bags import pdf
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 def page(words="", *, size=(1240, 1754), mode="L", speckles=0):

@@ -13,7 +13,6 @@ import pytest
 
 from archive.inspection.clamd import Clamd, NotScanned
 from archive.inspection.examine import examine
-from archive.inspection.fence import Fence
 from tests.bags import bag_files, pdf, zipped
 
 pytestmark = pytest.mark.services
@@ -37,12 +36,6 @@ def server():
     finally:
         subprocess.run([SCRIPT, "stop", folder], check=True)
         shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def fence():
-    with Fence() as fence:
-        yield fence
 
 
 def attached(data: bytes, *, compressed: bool = True) -> bytes:

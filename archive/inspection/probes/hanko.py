@@ -15,10 +15,9 @@ from . import sm2
 OF_THE_STATE = bytes.fromhex("2a811ccf55")
 """How the object ids of the national algorithms and syntaxes (1.2.156.10197…) begin."""
 
-
-for name in ("pyhanko", "pyhanko_certvalidator"):
-    # A chain that does not end in a trusted root is a finding, not a warning with a traceback.
-    logging.getLogger(name).setLevel(logging.CRITICAL)
+# A chain that does not end in a trusted root is a finding, not a warning with a traceback.
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
+logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
 
 
 def finished(coroutine: Coroutine):
@@ -29,7 +28,7 @@ def finished(coroutine: Coroutine):
     except StopIteration as end:
         return end.value
     coroutine.close()
-    raise NotImplementedError("waits for something")
+    raise RuntimeError("pyHanko wants something from outside")
 
 
 def at_proven_time(validated: Callable, at: datetime | None, kind: str) -> tuple:

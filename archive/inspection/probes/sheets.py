@@ -125,9 +125,7 @@ def _small(report: Report, picture: pikepdf.Stream, raw: bytes):
         with complaints.heard() as said:
             try:
                 small = pikepdf.PdfImage(picture).as_pil_image().convert("L").reduce(8)
-            except (
-                Exception
-            ):  # sorts that nobody but a reader of PDF understands; qpdf or PDFium decodes them
+            except Exception:  # a sort that only a reader of PDF understands; qpdf or PDFium decodes it
                 small = None
         if said and _is_fax(picture):
             report.say("stream-damaged", f"图像：{said[0]}")
