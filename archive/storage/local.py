@@ -201,7 +201,7 @@ class LocalStore(LocalAttempts):
 
     def _require_mounted(self) -> None:
         if not self.objects.is_dir() and not self.is_new():
-            reason = f"文件夹 {self.objects} 不在：可能没有挂载。挂载之后会自动再试；确实换了空盘的，先建好这个文件夹。"
+            reason = f"文件夹 {self.objects} 不在：可能没有挂载，请挂载；确实换了空盘的，先建好这个文件夹。"
             raise failed(self.name, "unreachable", reason)
 
     def sweep(self) -> int:

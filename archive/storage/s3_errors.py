@@ -23,10 +23,10 @@ from archive.storage.reading import TooShort, TooSlow
 
 _SENTENCES = {
     "missing": "没有“{key}”的这个版本。",
-    "denied": "存储拒绝了访问（{code}），请存储管理员检查密钥和权限；改好后会自动再试。",
+    "denied": "存储拒绝了访问（{code}），请存储管理员检查密钥和权限。",
     "changed": "存储收到的内容与发出的不同（{code}），没有存入。",
-    "full": "存储空间或配额已用完（{code}），请扩容；扩容后会自动再试。",
-    "unreachable": "存储暂时不能办理（{code}），稍后会自动再试；一直如此的，请检查存储服务。",
+    "full": "存储空间或配额已用完（{code}），请扩容。",
+    "unreachable": "存储暂时不能办理（{code}）；一直如此的，请检查存储服务。",
     "unsupported": "存储不支持这个请求（{code}），请看桶的设置。",
     "failed": "存储报错（{code}）。",
 }
@@ -83,7 +83,7 @@ def explain(error: BaseException, key: str) -> tuple[str, str] | None:
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code == "RequestTimeTooSkewed":
-            return "unreachable", "本机与存储的时钟相差太大，请校时（NTP）；校准后会自动再试。"
+            return "unreachable", "本机与存储的时钟相差太大，请校时（NTP）。"
         kind = _KIND_OF.get(code) or _KIND_OF_STATUS.get(http_status(error) or 0, "failed")
         return kind, _SENTENCES[kind].format(key=key, code=code or http_status(error))
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
@@ -91,15 +91,12 @@ def explain(error: BaseException, key: str) -> tuple[str, str] | None:
     if isinstance(error, ParamValidationError):
         return "unsupported", _SENTENCES["unsupported"].format(code="ParamValidation")
     if isinstance(error, TooSlow):
-        return "unreachable", "存储传得太慢，已中断，稍后会自动再试；一直如此的，请检查网络和存储服务。"
+        return "unreachable", "存储传得太慢，已中断；一直如此的，请检查网络和存储服务。"
     if isinstance(error, WrongAnswer | ResponseParserError):
-        reason = "收到的回答不是存储的，可能被中间的网关或代理截下；请检查地址和网络，稍后会自动再试。"
+        reason = "收到的回答不是存储的，可能被中间的网关或代理截下；请检查地址和网络。"
         return "unreachable", reason
     if isinstance(error, _NO_REACH) or isinstance(error, HTTPError):
-        return (
-            "unreachable",
-            "连不上存储，或传输中断了，稍后会自动再试；一直如此的，请检查地址、网络和存储服务。",
-        )
+        return "unreachable", "连不上存储，或传输中断了；一直如此的，请检查地址、网络和存储服务。"
     if isinstance(error, BotoCoreError):
         return "failed", _SENTENCES["failed"].format(code=type(error).__name__)
     return None
