@@ -29,6 +29,8 @@ from retention.states import APPRAISAL_STATES, LIVE_ROWS
 MOST = 10_000
 CHUNK = 50
 """Extensions in one transaction: each costs an event, and a write may hold SQLite for 100 ms at most."""
+STEP = 200
+"""Extensions while somebody waits for the page, and in one turn of the worker, which has other work besides."""
 
 
 class NotEligible(ArchiveError):
@@ -223,10 +225,12 @@ def _write_results(outcomes: dict[AppraisalItem, Outcome]) -> None:
 
 
 def _extend(appraisal: Appraisal, *, actor: Actor) -> None:
-    """Carry out what was decided. Again after a kill: what is done is done."""
+    """One step of what was decided. Again after a kill: what is done is done."""
     decided_on = timezone.localdate(appraisal.decided_at)
     basis = f"{appraisal}（{appraisal.group.name}）"
-    while items := list(appraisal.items.filter(open=True, result=rules.EXTEND).order_by("record_id")[:CHUNK]):
+    step = list(appraisal.items.filter(open=True, result=rules.EXTEND).order_by("record_id")[:STEP])
+    for start in range(0, len(step), CHUNK):
+        items = step[start : start + CHUNK]
         with transaction.atomic():
             for item in items:
                 extension.extend(item.record_id, item.period, basis=basis, decided_on=decided_on, actor=actor)
@@ -234,7 +238,7 @@ def _extend(appraisal: Appraisal, *, actor: Actor) -> None:
 
 
 def resume(*, actor: Actor) -> int:
-    """Carry on what a kill has interrupted. Returns how many appraisals."""
+    """One step of every appraisal that still has something to extend. Returns how many there were."""
     rows = AppraisalItem.objects.filter(open=True, appraisal__state="decided")
     left = Appraisal.objects.filter(pk__in=rows.values("appraisal")).select_related("group")
     for appraisal in left:

@@ -1,5 +1,6 @@
 """What is printed of a register: each edition as PDF and spreadsheet, and the 销毁执行记录. All of it lies in the
-fonds file. Printing comes after the commit that needs it; what a kill leaves unprinted, `print_waiting` prints.
+fonds file. Printing comes after the commit that needs it: a short edition at once, a long one, or what a kill has left,
+by the worker (`print_waiting`).
 """
 
 import io
@@ -61,6 +62,15 @@ def _longest(text: str) -> float:
     return max((_width(piece) for piece in re.findall(r"[!-~]+", text)), default=0)
 
 
+AT_ONCE = 500
+"""Rows that are printed while somebody waits for the page."""
+
+
+def print_short(edition: Edition, *, actor: Actor) -> Edition:
+    """Print one edition, unless it is so long that the worker shall do it."""
+    return edition if edition.count > AT_ONCE else print_edition(edition, actor=actor)
+
+
 def print_edition(edition: Edition, *, actor: Actor) -> Edition:
     """Print what is not printed yet of one edition into the fonds file."""
     register = edition.register
@@ -76,13 +86,12 @@ def print_edition(edition: Edition, *, actor: Actor) -> Edition:
 
 
 def print_waiting(*, actor: Actor) -> int:
-    """Print every edition that a kill has left unprinted. Returns how many."""
-    waiting = list(
-        Edition.objects.filter(Q(printed=None) | Q(sheet=None)).select_related("register__fonds")[:20]
-    )
-    for edition in waiting:
+    """Print one edition that waits for it. Returns how many: the worker has other work besides."""
+    waiting = Edition.objects.filter(Q(printed=None) | Q(sheet=None)).select_related("register__fonds")
+    edition = waiting.order_by("frozen_at").first()
+    if edition:
         print_edition(edition, actor=actor)
-    return len(waiting)
+    return 1 if edition else 0
 
 
 def register_pdf(edition: Edition) -> bytes:

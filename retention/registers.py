@@ -144,7 +144,7 @@ def _facts(records: Sequence[Record], *, kept_until: date):
 
 
 def freeze(register_id: UUID, *, actor: Actor) -> Edition:
-    """定稿: the first edition, with its digest, printed into the fonds file. Raises NotListed when something has
+    """定稿: the first edition, with its digest, printed by `register_papers`. Raises NotListed when something has
     changed since the records entered."""
     register = Register.objects.select_related("fonds").get(pk=register_id)
     require(actor, "register.make", register.fonds)
@@ -159,7 +159,7 @@ def freeze(register_id: UUID, *, actor: Actor) -> Edition:
         edition = issue(held, 1, digest, count)
         move(held, "frozen")
         say(held, "register.frozen", actor, edition=1, count=count, digest=digest)
-    return register_papers.print_edition(edition, actor=actor)
+    return register_papers.print_short(edition, actor=actor)
 
 
 # --- filing with the authority ------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def leave(
         made = f"另出第 {number} 版" if edition else "没有新版"
         say(held, "register.rows_left", actor, count=left, made=made, why=why)
     if edition is not None:
-        register_papers.print_edition(edition, actor=actor)
+        register_papers.print_short(edition, actor=actor)
     return held
 
 

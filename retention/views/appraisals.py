@@ -170,6 +170,7 @@ def _page(request: HttpRequest, found: Appraisal, actor: Actor) -> dict[str, Any
         "close_words": f"同意销毁 {totals['destroy']} 件，延长保管期限 {totals['extend']} 件。结论不能再改；会议纪要打印存入"
         "全宗卷，延长的立即按新期限锁定，同意销毁的可以编制清册。",
         "unconfirmed": opinions.unconfirmed(found),
+        "extending": items.filter(open=True, result=rules.EXTEND).count() if found.state == "decided" else 0,
         "tabs": tabs,
         "tab": tab,
         "rows": [_row(item, members, given, seen, opened) for item in slice_.rows],

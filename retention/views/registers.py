@@ -151,6 +151,7 @@ def page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "freeze_verb": f"定稿 {size} 件",
         "editions": register.editions.select_related("printed", "sheet", "receipt").order_by("-number"),
         "newest": newest,
+        "printing": newest is not None and newest.sheet_id is None,
         "tabs": tabs,
         "rows": [
             {"row": row, "state": wording.row_chip(row.state), "seen": row.record_id in seen}
@@ -254,7 +255,8 @@ def freeze(request: HttpRequest, pk: UUID) -> HttpResponse:
     register = gates.one(gates.registers(actor), pk, "这本销毁清册")
     with told(request):
         edition = verbs.freeze(pk, actor=actor)
-        messages.success(request, f"{register}第 {edition.number} 版已定稿并打印，{edition.count} 件。")
+        how = "已定稿并打印" if edition.sheet_id else "已定稿，正在打印，可以离开本页"
+        messages.success(request, f"{register}第 {edition.number} 版{how}：{edition.count} 件。")
     return redirect("retention:register", pk)
 
 

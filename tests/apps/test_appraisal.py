@@ -190,6 +190,17 @@ def test_a_kill_between_the_decision_and_the_extensions_leaves_none_forgotten(pa
     assert Event.objects.filter(action="record.extended").count() == 3
 
 
+def test_many_are_extended_a_step_at_a_time_so_that_nobody_waits_for_all(panel, monkeypatch):
+    monkeypatch.setattr(appraisal, "STEP", 2)
+    opened = panel.opened([panel.due_record() for _ in range(5)])
+    panel.all_say(items(opened), "extend", period="30")
+    appraisal.close(opened, actor=panel.manager)
+    left = []
+    while appraisal.resume(actor=SYSTEM):
+        left.append(opened.items.filter(open=True).count())
+    assert left == [1, 0]
+
+
 def test_a_closed_or_cancelled_appraisal_takes_no_more(panel):
     decided = panel.decided([panel.due_record()])
     cancelled = appraisal.cancel(panel.opened([panel.due_record()]), "重来", actor=panel.archivist)

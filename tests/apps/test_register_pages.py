@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from archive.models import Paper, Record, User
-from retention import approval, execution, holds, registers
+from retention import approval, execution, holds, register_papers, registers
 from retention.models import Appraisal, Edition, Hold, Register, RegisterRow, Signature
 from retention.views import supervising
 from tests.deciding import PASSWORD, at, hold_on, of, said, scan
@@ -53,6 +53,19 @@ def test_a_register_is_made_frozen_and_filed_by_its_pages(house):
     client.post(at("register_file", register), filing | {"receipt": scan()})
     assert fresh(register).state == "filed"
     assert records[0].reference_code in text(client.get(at("register", register)))
+
+
+def test_a_long_register_is_printed_by_the_worker_while_its_page_says_so(house, monkeypatch):
+    monkeypatch.setattr(register_papers, "AT_ONCE", 1)
+    register, client = house.draft(house.due(2)), of(house.manager)
+    client.post(at("register_freeze", register))
+    edition = register.editions.get()
+    assert edition.printed is None and "正在打印，可以离开本页" in said(client)
+    html = text(client.get(at("register", register)))
+    assert "正在打印…" in html and 'hx-select="#editions"' in html
+    assert register_papers.print_waiting(actor=house.manager) == 1
+    html = text(client.get(at("register", register)))
+    assert "正在打印" not in html and at("paper", register.editions.get().printed) in html
 
 
 def test_a_withdrawn_register_says_why(house):
