@@ -353,17 +353,17 @@ def report_of(submission: Submission, examined: Examined, *, stage: str = report
 
 
 def judge(
-    paths: Iterable[Path], *, all_findings: bool = False, trusted: list[str] | None = None
+    paths: Iterable[Path], *, all_findings: bool = False, facts: dict[str, Any] | None = None
 ) -> Iterator[dict[str, Any]]:
     """`manage.py examine`: the same checks on packages or plain files, in order; nothing is stored, no row is read.
-    `trusted`: roots for signatures (Base64 of DER). Every core has a fence of its own."""
+    `facts`: whom to trust, as `inspect` takes it. Every core has a fence of its own."""
     options = {
         "clamd": scanner(),
         "verapdf": validator(),
         "today": timezone.localdate(),
         "load": load_profile,
         "all_findings": all_findings,
-        "facts": {"trusted": trusted or []},
+        "facts": facts,
     }
     cores = len(os.sched_getaffinity(0))
     own = threading.local()

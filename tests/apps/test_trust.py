@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 
 from archive import trust
 from archive.errors import NotAllowed, WrongInput
@@ -225,6 +226,16 @@ def test_what_a_revoked_certificate_signs_fails_in_the_examination(
         content = revoked(root, keys[0], *serials, since=NOW - DAY)
         trust.add_list(content, fence=fence, actor=keeper)
         assert said(path, fence, trust.roots(), revocations=trust.revocations)["证书未被吊销"] == verdict
+
+
+def test_the_command_line_asks_the_lists_of_the_site_too(
+    trusting, keys, root, signer, keeper, fence, tmp_path, capsys
+):
+    path = declared_and_signed(signer, keys[1], tmp_path)
+    trust.add_list(revoked(root, keys[0], signer.serial_number, since=NOW - DAY), fence=fence, actor=keeper)
+    with pytest.raises(SystemExit):
+        call_command("examine", str(path))
+    assert "UTC 被吊销" in capsys.readouterr().out
 
 
 def test_the_page_takes_a_list_in_and_shows_it(trusting, root, keys):

@@ -26,8 +26,8 @@ class Command(ArchiveCommand):
 
     def run(self, *, paths: list[str], all_findings: bool, trust: list[str], **_: object) -> int:
         clean = True
-        trusted = self.trusted(trust)
-        for answer in examination.judge(self.targets(paths), all_findings=all_findings, trusted=trusted):
+        facts = self.trusting(trust)
+        for answer in examination.judge(self.targets(paths), all_findings=all_findings, facts=facts):
             clean &= answer["verdict"] != "reject"
             if self.json:
                 self.line(answer)
@@ -37,18 +37,19 @@ class Command(ArchiveCommand):
                 self.stdout.write(f"      {finding['check']} [{finding['verdict']}] {finding['message']}")
         return 0 if clean else 1
 
-    def trusted(self, files: list[str]) -> list[str]:
-        """The site's trust store, where there is a database to ask, and the files named for this run."""
+    def trusting(self, files: list[str]) -> dict[str, object]:
+        """The site's roots and lists of revoked certificates, where there is a database to ask, and the roots in the
+        files named for this run."""
         try:
-            roots = trust.roots()
+            roots, lists = trust.roots(), trust.revocations()
         except DatabaseError:
-            roots = []
+            roots, lists = [], {}
         for name in files:
             if not Path(name).is_file():
                 raise NotFound(what=f"证书文件 {name}")
             with Fence() as fence:
                 roots += [entry["der"] for entry in trust.read(Path(name).read_bytes(), fence)]
-        return roots
+        return {"trusted": roots, "revocations": lambda: lists}
 
     def targets(self, paths: list[str]):
         """A folder that is no bag stands for what is in it: packages whole, other files one by one."""
