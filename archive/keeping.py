@@ -49,8 +49,8 @@ def _keep(record_id: UUID, source: Source | None, actor: Actor) -> bool:
     record = Record.objects.select_related("fonds", "department").get(pk=record_id)
     editions.ensure(record)
     now = timezone.now()
-    rows = Copy.objects.filter(object__record=record).select_related("object")
-    copies = list(rows.order_by("object__position", "store"))
+    rows = Copy.objects.filter(object__record=record).exclude(store__in=stores.retired())
+    copies = list(rows.select_related("object").order_by("object__position", "store"))
     unwritten = [copy for copy in copies if copy.state in UNWRITTEN]
     todo = [copy for copy in unwritten if copy.try_after is None or copy.try_after <= now]
     proven = {c.object_id for c in copies if c.state == "stored" or (c.state, c.fault) == ("damaged", "lock")}
@@ -117,6 +117,7 @@ def _book(record: Record, done: list, faults: list, *, actor: Actor) -> bool:
                 stored_bytes=size,
                 lock_until=stored.lock_until,
                 lock_mode=stored.lock_mode or "",
+                legal_hold=stored.legal_hold,
                 renew_on=stores.renew_on(record, stored.lock_until, today=timezone.localdate(now)),
                 written_at=now,
                 checked_at=now,

@@ -17,7 +17,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from archive import audit, changes, manifests, numbering, privacy, stores
@@ -303,22 +302,49 @@ def covering(record: Record) -> list[str]:
 def follow(record_ids: Sequence[UUID]) -> None:
     """Set or lift the stores' legal hold on every stored copy of these records, as they stand now.
 
-    Raises StorageFailed after having tried them all; what was done is not asked of the store again.
+    Raises StorageFailed after having tried them all.
     """
     fault: StorageFailed | None = None
     for record_id in record_ids:
         on = Block.objects.filter(record_id=record_id, kind="hold", lifted_at=None).exists()
-        copies = Copy.objects.filter(
-            object__record_id=record_id, state__in=["stored", "damaged"], legal_hold=not on
-        )
-        for copy in copies.exclude(Q(version="") | Q(fault="missing")):
+        copies = Copy.objects.filter(object__record_id=record_id, written_at__isnull=False)
+        for copy in copies.exclude(state="removed"):
             try:
-                held = stores.get(copy.store).set_legal_hold(copy.key, copy.version, on)
-                Copy.objects.filter(pk=copy.pk).update(legal_hold=held.legal_hold)
+                _set(copy) if on else _lift(copy)
             except StorageFailed as error:
                 fault = error
     if fault:
         raise fault
+
+
+LOST = ("missing", "changed")
+"""What a store has lost, or cannot read, can neither be held nor freed: fixity tells of it, and `spread` comes again."""
+
+
+def _set(copy: Copy) -> None:
+    if not copy.legal_hold and copy.version and copy.fault != "missing":
+        held = _ask(copy, copy.version, True)
+        Copy.objects.filter(pk=copy.pk, version=copy.version).update(legal_hold=held)
+
+
+def _lift(copy: Copy) -> None:
+    """From every version under its key: one in quarantine is held too, and an answer may have been lost, so the row is
+    not asked. It is written first, so that it never says "held" of what may be free already; but of one that is lost
+    just now it goes on saying so, until it was found again and freed."""
+    Copy.objects.filter(pk=copy.pk).exclude(fault="missing").update(legal_hold=False)
+    for one in stores.get(copy.store).versions(copy.key):
+        if not one.marker:
+            _ask(copy, one.version, False)
+
+
+def _ask(copy: Copy, version: str, on: bool) -> bool:
+    store = stores.get(copy.store)
+    try:
+        return store.set_legal_hold(copy.key, version, on).legal_hold
+    except StorageFailed as error:
+        if error.kind not in LOST:
+            raise
+        return False
 
 
 def drain() -> int:
@@ -341,16 +367,16 @@ def resume(*, actor: Actor) -> int:
 
 
 def spread(*, actor: Actor) -> int:
-    """Block what was filed since under a standing person or unit hold, and announce held copies that were stored
-    since. A daily job; until it runs `covering` protects them. Returns how many records were newly blocked."""
+    """Block what was filed since under a standing person or unit hold, and announce copies whose legal hold is not what
+    it should be. A daily job; until it runs `covering` protects them. Returns how many records were newly blocked."""
     count = 0
     for hold in Hold.objects.filter(ended_at__isnull=True).exclude(party_key="").order_by("placed_at"):
         if _lacking(hold):
             count += settle(hold, actor=actor).held
-    bare = Copy.objects.filter(
-        state="stored",
-        legal_hold=False,
-        object__record__in=Block.objects.filter(kind="hold", lifted_at=None).values("record"),
-    )
-    changes.announce(TOPIC, *set(bare.values_list("object__record_id", flat=True)))
+    held = Block.objects.filter(kind="hold", lifted_at=None).values("record")
+    stored = Copy.objects.filter(state="stored")
+    bare = stored.filter(legal_hold=False, object__record__in=held)
+    forgotten = stored.filter(legal_hold=True).exclude(object__record__in=held)
+    for wrong in (bare, forgotten):
+        changes.announce(TOPIC, *set(wrong.values_list("object__record_id", flat=True)))
     return count
