@@ -79,15 +79,16 @@ def _own(check: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _judged(name: str, found: Sequence[Mapping[str, Any]], note: str = "") -> dict[str, str]:
-    """The verdict of the gravest findings, and what they say: the first few, how many more. What was tried in part only
-    has not passed."""
+    """The verdict of the gravest findings, and what they say, a line each: the first few, how many more. What was tried
+    in part only has not passed."""
     worst = min((row["verdict"] for row in found), key=_gravity)
     alike = [row["message"] for row in found if row["verdict"] == worst]
     if worst == "not-run" and any(row["verdict"] == "passed" for row in found):
         note += "其余通过，没有检测的："
     said = [message.removeprefix(f"{name}：") for message in alike[:TOLD]]
     more = f"……等 {len(alike)} 条" if len(alike) > TOLD else ""
-    return {"verdict": worst, "message": f"{note}{''.join(said)}{more}"}
+    lines = "\n".join([*said, more] if more else said)
+    return {"verdict": worst, "message": f"{note}{lines}"}
 
 
 def _gravity(verdict: str) -> int:

@@ -110,9 +110,7 @@ def reasonable(check: Check, package: Package) -> Iterator[Finding]:
     today = package.today or date.today()
     if case.handled_on > today:
         value = case.handled_on.isoformat()
-        message = (
-            f"办结日期 handled_on（{value}）晚于今天（{today.isoformat()}），未办结的业务不能归档。请改正。"
-        )
+        message = f"办结日期（{value}）晚于今天（{today.isoformat()}），未办结的业务不能归档。请改正。"
         yield check.finding("failed", message, field="handled_on", value=value, rule="办结日期不晚于今天")
     stage = (package.submission.get("stage") or "").strip()
     if stage in terms.STAGE_CODES and item.stage and stage != item.stage:
@@ -209,11 +207,12 @@ def identity(check: Check, package: Package) -> Iterator[Finding]:
     for number, person in enumerate(case.persons):
         residents[person.id_no] = residents.get(person.id_no, True) and person.has_resident_number
         if person.id_no and person.has_resident_number:
-            yield from _number(check, case, f"persons[{number}].id_no", person.id_no)
+            whose = f"当事人“{profiles.shown(person.name)}”" if person.name else f"第 {number + 1} 位当事人"
+            yield from _number(check, case, f"persons[{number}].id_no", person.id_no, whose)
     for sheet in _sheets(package.item, case):
         id_no = sheet.values.get("idno", "")
         if id_no and _is_resident(sheet, residents):
-            yield from _number(check, case, sheet.labels["idno"], id_no)
+            yield from _number(check, case, sheet.labels["idno"], id_no, f"“{sheet.labels['idno']}”")
         if (
             not id_no
             and sheet.line is None
@@ -231,14 +230,14 @@ def _is_resident(sheet: _Sheet, residents: Mapping[str | None, bool]) -> bool:
     return residents.get(sheet.values.get("idno"), True)
 
 
-def _number(check: Check, case: Normalised, field: str, id_no: str) -> Iterator[Finding]:
+def _number(check: Check, case: Normalised, field: str, id_no: str, whose: str) -> Iterator[Finding]:
     verdict, fault = "failed", codes.identity_fault(id_no, case.handled_on)
     if len(id_no) == 15 and codes.birth_date(id_no):
         fault = "是第一代身份证的15位号码，2013年1月1日起停止使用"
         verdict = "failed" if case.handled_on >= OLD_NUMBERS_UNTIL else "warning"
     if fault:
         value = profiles.shown(id_no, personal=True)
-        message = f"“{field}”的公民身份号码“{value}”{fault}（GB 11643）。请核对证件后改正。"
+        message = f"{whose}的公民身份号码“{value}”{fault}（GB 11643）。请核对证件后改正。"
         yield check.finding(verdict, message, field=field, value=value, rule="GB 11643")
 
 
@@ -276,7 +275,8 @@ def credit_code(check: Check, package: Package) -> Iterator[Finding]:
         fault = codes.organisation_fault(code) if organisation else codes.credit_fault(code)
         if fault:
             value = profiles.shown(code)
-            message = f"“{place}”的统一社会信用代码“{value}”{fault}。请核对营业执照后改正。"
+            whose = "单位" if place == "unit.uscc" else f"“{place}”"
+            message = f"{whose}的统一社会信用代码“{value}”{fault}。请核对营业执照后改正。"
             yield check.finding("failed", message, field=place, value=value, rule="GB 32100、GB 11714")
 
 

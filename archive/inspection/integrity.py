@@ -116,7 +116,7 @@ def process(check: Check, package: Package) -> Iterator[Finding]:
     on_day = [at for at in closings if at.date() == handled_on]
     if closings and not on_day:
         value = closings[-1].date().isoformat()
-        message = f"过程信息里“{CLOSED}”在{value}，与办结日期 handled_on（{handled_on.isoformat()}）不是同一天。{FIX}"
+        message = f"过程信息里“{CLOSED}”在{value}，与办结日期（{handled_on.isoformat()}）不是同一天。{FIX}"
         yield check.finding("failed", message, field="process", value=value, rule=rule)
     if ACCEPTED not in [action for action, _ in steps]:
         message = f"过程信息（process）里没有“{ACCEPTED}”这一步。{FIX}"

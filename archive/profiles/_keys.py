@@ -20,8 +20,8 @@ ITEM = {
 FIELD = {
     "label": "text", "code": "text?", "aliases": "texts?", "type": "text?", "required": "flag?", "wanted": "flag?",
     "required_when": "tables?", "not_required_when": "tables?", "forbidden_when": "tables?", "max_length": "integer?",
-    "min": "number?", "max": "number?", "pattern": "text?", "formats": "texts?", "special": "texts?",
-    "dictionary": "text?", "role": "text?", "yearly": "flag?", "personal": "flag?",
+    "min": "number?", "max": "number?", "pattern": "text?", "pattern_words": "text?", "formats": "texts?",
+    "special": "texts?", "dictionary": "text?", "role": "text?", "yearly": "flag?", "personal": "flag?",
 }  # fmt: skip
 MATERIAL = {
     "code": "text", "name": "text", "required": "flag?", "main": "flag?", "copies_needed": "integer?",

@@ -103,6 +103,7 @@ class Field:
     min: float | None = None
     max: float | None = None
     pattern: str = ""
+    pattern_words: str = ""  # what it asks for, as findings say it
     formats: tuple[str, ...] = ()  # of a date or month, in the form's own notation
     special: tuple[str, ...] = ()  # values allowed beside the type, such as 99999999
     dictionary: Dictionary | None = None

@@ -114,7 +114,7 @@ def _general_faults(field: Field, text: str) -> list[tuple[str, str]]:
     if field.max_length and field.type not in ("choice", "division") and len(text) > field.max_length:
         faults.append((LENGTH, f"最长{field.max_length}个字符，现为{len(text)}个"))
     if field.pattern and not re.fullmatch(field.pattern, half_width(text)):
-        faults.append((FORMAT, f"格式不符，应合“{field.pattern}”"))
+        faults.append((FORMAT, f"应为{field.pattern_words or f'“{field.pattern}”'}"))
     return faults
 
 

@@ -254,6 +254,14 @@ def test_an_identity_number_is_judged_wherever_it_stands_and_never_shown():
     assert failed(found) == {("X-IDENTITY", "persons[0].id_no"), ("X-IDENTITY", "证件号码")}
     assert wrong not in json.dumps([row.as_dict() for row in found], ensure_ascii=False)
     assert found[0].value == privacy.mask_number(wrong)
+    assert found[0].message.startswith("当事人“张三”的公民身份号码"), (
+        "whose, in words: the place stands beside it"
+    )
+
+
+def test_what_a_pattern_asks_for_is_said_in_words():
+    [found] = examine(clean(fields={"邮政编码": "5230"}))
+    assert found.check == "GD-1-3" and "应为6位数字。" in found.message
 
 
 @pytest.mark.parametrize("kind", ["护照", "外国人护照", "港澳居民来往内地通行证", "军官证"])
@@ -291,7 +299,10 @@ def test_old_numbers_of_fifteen_places_were_good_until_2013():
 
 
 def test_a_credit_code_is_judged_and_an_organisation_code_taken_while_it_lasted():
-    assert failed(examine(clean(unit={"uscc": "91441900MA4UABCD90"}))) == {("X-CREDIT", "unit.uscc")}
+    found = examine(clean(unit={"uscc": "91441900MA4UABCD90"}))
+    assert failed(found) == {("X-CREDIT", "unit.uscc")} and found[0].message.startswith(
+        "单位的统一社会信用代码"
+    )
     assert examine(clean(unit={"uscc": "９１441900ma4uabcd9m"})) == []
     assert examine(clean(INSPECTION, unit={"uscc": "80210043-3"})) == []
     assert failed(examine(clean(unit={"uscc": "80210043-3"}))) == {("X-CREDIT", "unit.uscc")}
