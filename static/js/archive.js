@@ -237,6 +237,12 @@
     all("[data-toast]", root).forEach(leaveLater);
     all("dialog[data-open-now]", root).forEach(open);
     root.querySelector("[data-focus]")?.focus();
+    // Of many files and pages the open ones are in sight.
+    for (const here of all(".viewer-list [aria-current]", root)) {
+      const list = here.closest("nav");
+      const below = here.getBoundingClientRect().top - list.getBoundingClientRect().top;
+      list.scrollTop += below - (list.clientHeight - here.offsetHeight) / 2;
+    }
     all("form", root).filter((form) => form.querySelector("[data-select]")).forEach(showSelection);
   }
   settle(document);
