@@ -78,8 +78,8 @@ def _due(day: date | None) -> str:
 def follow(record_ids: Sequence[UUID]) -> None:
     """Lock every stored copy of these records until their periods, as they are now, ask for it (`renewal`). Never
     shortens. Raises StorageFailed after having tried them all, so that the message waits for another try."""
-    rows = Copy.objects.filter(object__record_id__in=record_ids, state__in=renewal.HELD).order_by("id")
-    done = renewal.lock_on(list(rows.select_related("object__record__fonds")), actor=system_actor("续锁"))
+    rows = Copy.objects.filter(object__record_id__in=record_ids, state__in=renewal.HELD)
+    done = renewal.lock_on(rows, actor=system_actor("续锁"))
     if done.fault:
         raise done.fault
 

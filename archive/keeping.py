@@ -49,7 +49,7 @@ def _keep(record_id: UUID, source: Source | None, actor: Actor) -> bool:
     record = Record.objects.select_related("fonds", "department").get(pk=record_id)
     editions.ensure(record)
     now = timezone.now()
-    rows = Copy.objects.filter(object__record=record).exclude(store__in=stores.retired())
+    rows = Copy.objects.filter(object__record=record)
     copies = list(rows.select_related("object").order_by("object__position", "store"))
     unwritten = [copy for copy in copies if copy.state in UNWRITTEN]
     todo = [copy for copy in unwritten if copy.try_after is None or copy.try_after <= now]
@@ -109,6 +109,8 @@ def _book(record: Record, done: list, faults: list, *, actor: Actor) -> bool:
     """Write down what became of the copies. True when none is left to write."""
     now = timezone.now()
     with transaction.atomic():
+        # As it is now: its period may have been extended while the bytes were on their way.
+        record = Record.objects.select_for_update(of=("self",)).get(pk=record.pk)
         for copy, stored, digest, size in done:
             Copy.objects.filter(pk=copy.pk, state__in=UNWRITTEN).update(
                 state="stored",

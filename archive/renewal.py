@@ -13,7 +13,7 @@ Contract:
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -129,13 +129,15 @@ def next_on(today: date) -> date | None:
     return min(filter(None, days), default=None)
 
 
-def lock_on(copies: Sequence[Copy], *, actor: Actor) -> Renewed:
-    """Lock these copies (record and fonds selected along) at once for as long as their periods ask today."""
+def lock_on(copies: QuerySet[Copy], *, actor: Actor) -> Renewed:
+    """Lock these copies at once for as long as their periods ask today. What fails is due from now on."""
     done = Renewed()
+    ids = list(copies.order_by("id").values_list("id", flat=True))
     with ThreadPoolExecutor(THREADS, thread_name_prefix="renewal") as pool:
         run = _Run(done, pool, actor, timezone.localdate())
-        for part in _parts(copies):
-            run.copies(part, at_once=True)
+        for part in _parts(ids):  # read as late as that: a period may change while the stores are asked
+            rows = Copy.objects.filter(pk__in=part).select_related("object__record__fonds")
+            run.copies(list(rows), at_once=True)
     return done
 
 
@@ -169,10 +171,15 @@ class _Run:
     def __init__(self, done: Renewed, pool: ThreadPoolExecutor, actor: Actor, today: date) -> None:
         self.done, self.pool, self.actor, self.today = done, pool, actor, today
         self.now, self.refusals, self.greeted = timezone.now(), Counter(), set()
+        self.strict: dict[int, str] = {}
+
+    def _read_modes(self) -> None:
+        """For each batch: what was confirmed and ordered while the run is under way must not be taken for looked at."""
         confirmed = LockModeChange.objects.filter(withdrawn_at=None, confirmed_at__isnull=False)
         self.strict = dict(confirmed.values_list("fonds_id", "fonds__code"))
 
     def copies(self, copies: list[Copy], *, at_once: bool = False) -> None:
+        self._read_modes()
         wishes, days = [], {}
         for copy in copies:
             if wish := self._wish(copy, at_once):
@@ -201,6 +208,8 @@ class _Run:
                     renew_on=self._day(copy, held.lock_until),
                 )
                 self.done.copies += copy.lock_until is None or held.lock_until > copy.lock_until
+        failed = [answer.wish.row.pk for answer in answers if answer.fault]
+        Copy.objects.filter(pk__in=failed, renew_on=None).update(renew_on=self.today)
         if damaged:
             self.done.damaged += fixity.book_found(damaged, extent="locks", actor=self.actor)
 
@@ -208,7 +217,7 @@ class _Run:
         """None: nothing to ask the store for."""
         record = copy.object.record
         until = stores.lock_until(record, today=self.today)
-        if until is None or record.state != "archived" or copy.state not in HELD:
+        if until is None or record.state != "archived" or copy.state not in HELD or copy.fault == "missing":
             return None
         mode = COMPLIANCE if record.fonds_id in self.strict else None
         raising = mode is not None and copy.lock_mode != mode
@@ -243,6 +252,7 @@ class _Run:
                 self._leave(name, fault)
 
     def evidence(self, rows: list[EvidenceLock]) -> None:
+        self._read_modes()
         until = stores.horizon(self.today)
         strict = tuple(f"fondsfile/{code}/" for code in self.strict.values())
         wishes = [Wish(row, until, COMPLIANCE if row.key.startswith(strict) else None) for row in rows]
@@ -254,8 +264,8 @@ class _Run:
                 if answer.held:
                     row.update(lock_until=answer.held.lock_until, renew_on=again)
                     self.done.evidence += 1
-                elif answer.fault.kind == "missing":  # whoever reads or verifies it says so; here it ends
-                    row.update(renew_on=None)
+                elif answer.fault.kind == "missing":  # whoever reads or verifies it says so
+                    row.update(renew_on=self.today + LIST_AGAIN)
 
     # Asking the stores
 
@@ -291,7 +301,7 @@ class _Run:
         try:
             return Answer(wish, held=_lock(wish.row, wish.until, wish.mode))
         except StorageFailed as fault:
-            self.refusals[name] += 1
+            self.refusals[name] += fault.kind != "missing"  # what is gone is no refusal of its store
             if fault.kind == "unreachable" or self.refusals[name] >= PATIENCE:
                 self._leave(name, fault)
             return Answer(wish, fault=fault)
