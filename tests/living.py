@@ -9,7 +9,6 @@ Commands and pages run in processes of the product, under its own settings: noth
 
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 from tests.installation import ROOT, Installation
+from tests.services.ports import free_port
 
 PASSWORD = "tests-only-2026"
 FAMILY = {"web": "gunicorn", "work": "work", "qcluster": "qcluster"}
@@ -73,9 +73,7 @@ class Living(Installation):
 
     def serve(self) -> None:
         """Start the family of processes and wait until the sign-in page answers."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.base = f"http://127.0.0.1:{port}"
         with self.log.open("ab") as log:
             self.serving = subprocess.Popen(

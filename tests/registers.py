@@ -79,7 +79,7 @@ class House:
     @transaction.atomic
     def appraised(self, records: list[Record], result: str = "destroy") -> Appraisal:
         """A decided appraisal with one opinion of `appraiser` on each."""
-        now = timezone.now()
+        now = timezone.localtime()
         number = numbering.draw(f"appraisal:{self.fonds.code}:{now.year}")
         group = Group.objects.create(
             fonds=self.fonds, name="鉴定小组", decree_no="社保〔2026〕1号", decreed_on=date(2026, 1, 5)

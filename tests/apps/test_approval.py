@@ -299,8 +299,9 @@ def test_the_head_reads_totals_reasons_holds_and_filing_on_one_page(house):
     assert {(row["class"], row["count"]) for row in told["by_class"]} == {("参保登记", 3), ("待遇支付", 1)}
     assert told["by_year"] == [{"year": 2008, "count": 4}]
     assert [(row["appraisal"], row["count"]) for row in told["reasons"]] == [
-        ("鉴定〔2026〕1号", 2), ("鉴定〔2026〕2号", 1), ("鉴定〔2026〕3号", 1),
-    ]  # fmt: skip
+        (f"鉴定〔{timezone.localdate().year}〕{number}号", count)
+        for number, count in ((1, 2), (2, 1), (3, 1))
+    ]
     assert told["filing_no"] == "人社备〔2026〕7号" and [row["reason"] for row in told["holds"]] == ["诉讼"]
 
 

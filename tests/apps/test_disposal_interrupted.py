@@ -185,15 +185,17 @@ def test_two_workers_do_not_work_on_it_at_once(house):
     def another_worker():
         with alone("disposal"):
             held.set()
-            done.wait(20)
+            done.wait(600)
         connection.close()
 
     thread = threading.Thread(target=another_worker)
     thread.start()
-    held.wait(20)
-    assert execution.work(actor=SYSTEM) == 0 and rows(register) == {1: "listed"}
-    done.set()
-    thread.join()
+    held.wait(600)
+    try:
+        assert execution.work(actor=SYSTEM) == 0 and rows(register) == {1: "listed"}
+    finally:
+        done.set()
+        thread.join()
     assert go_on(register).state == "executed"
 
 

@@ -286,17 +286,18 @@ class Slow:
     """A fence whose calls last until they are let go."""
 
     def __init__(self):
-        self.go, self.calls = threading.Event(), 0
+        self.begun, self.go, self.calls = threading.Event(), threading.Event(), 0
 
     def call(self, name, *, seconds, **arguments):
         self.calls += 1
-        self.go.wait(10)
+        self.begun.set()
+        self.go.wait(600)
         return {"crashed": "处理超过 12 秒，已中止"}
 
 
 def test_one_hostile_page_holds_one_thread_and_the_others_are_told_to_come_back():
     hands = renditions.Hands(Slow())
-    hands.PATIENCE, answers = 0.05, []
+    hands.PATIENCE, answers = 600, []
 
     def view(number):
         try:
@@ -304,22 +305,30 @@ def test_one_hostile_page_holds_one_thread_and_the_others_are_told_to_come_back(
         except renditions.Busy as fault:
             answers.append(fault.status)
 
-    threads = [threading.Thread(target=view, args=(number,)) for number in range(20)]
-    for thread in threads:
+    first, *others = [threading.Thread(target=view, args=(number,)) for number in range(20)]
+    first.start()
+    hands.fence.begun.wait()
+    hands.PATIENCE = 0.05
+    for thread in others:
         thread.start()
-    while answers.count(503) < 19:
-        time.sleep(0.01)
-    assert hands.fence.calls == 1
-    hands.fence.go.set()
-    for thread in threads:
+    for thread in others:
         thread.join()
+    assert answers == [503] * 19
+    hands.fence.go.set()
+    first.join()
     assert len(answers) == 20 and hands.fence.calls == 1
 
 
 def test_a_file_that_held_everybody_up_is_not_tried_again_for_a_while():
     hands = renditions.Hands(Slow())
-    hands.PATIENCE = 0.01
-    threading.Timer(0.1, hands.fence.go.set).start()
+    hands.fence.go.set()
+    answer = hands.fence.call
+
+    def late(name, **arguments):
+        hands.began -= 2 * hands.PATIENCE
+        return answer(name, **arguments)
+
+    hands.fence.call = late
     first = hands.call("render", "hostile")
     assert hands.call("render", "hostile") == first and hands.fence.calls == 1
     hands.call("render", "sound")

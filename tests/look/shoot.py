@@ -12,7 +12,8 @@ import threading
 from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from tests.look.camera import SIZES, Camera
 
@@ -20,6 +21,12 @@ PAGES = (
     "/", "/records/?stage=DJ&year=2019&sort=-formed_on", "/none/", "/record/", "/read/", "/package/", "/upload/",
     "/refused/", "/login/", "/password/", "/gallery/", "/missing/", "/fault/", "/register/",
 )  # fmt: skip
+
+
+class Threaded(ThreadingMixIn, WSGIServer):
+    """A browser opens connections ahead of what it will ask: one alone would wait at the first that stays silent."""
+
+    daemon_threads = True
 
 
 class Silent(WSGIRequestHandler):
@@ -36,7 +43,7 @@ def served_gallery() -> Iterable[str]:
     from django.core.wsgi import get_wsgi_application
 
     django.setup()
-    server = make_server("127.0.0.1", 0, StaticFilesHandler(get_wsgi_application()), handler_class=Silent)
+    server = make_server("127.0.0.1", 0, StaticFilesHandler(get_wsgi_application()), Threaded, Silent)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

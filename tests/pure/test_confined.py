@@ -14,8 +14,8 @@ def script(text):
     return [sys.executable, "-c", text]
 
 
-def run(text, *, seconds=5.0):
-    return confined.run(script(text), seconds=seconds, cpu_seconds=2)
+def run(text, *, seconds=300.0):
+    return confined.run(script(text), seconds=seconds, cpu_seconds=60)
 
 
 def test_what_the_program_prints_comes_back():
@@ -23,23 +23,23 @@ def test_what_the_program_prints_comes_back():
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "seconds", "why"),
     [
-        ("import time; time.sleep(60)", "超过 1 秒"),
-        ("pass", "没有答复"),
-        ("import os; os.kill(os.getpid(), 9)", "没有答复"),
+        ("import time; time.sleep(600)", 1, "超过 1 秒"),
+        ("pass", 300, "没有答复"),
+        ("import os; os.kill(os.getpid(), 9)", 300, "没有答复"),
     ],
 )
-def test_a_program_that_hangs_says_nothing_or_dies_is_told(text, why):
+def test_a_program_that_hangs_says_nothing_or_dies_is_told(text, seconds, why):
     began = time.monotonic()
     with pytest.raises(confined.Failed, match=why):
-        run(text, seconds=1)
-    assert time.monotonic() - began < 30
+        run(text, seconds=seconds)
+    assert time.monotonic() - began < 300
 
 
 def test_a_program_that_computes_for_ever_is_ended_by_its_share_of_the_processor():
     with pytest.raises(confined.Failed, match="没有答复"):
-        confined.run(script("while True: pass"), seconds=60, cpu_seconds=1)
+        confined.run(script("while True: pass"), seconds=300, cpu_seconds=1)
 
 
 def test_a_program_that_is_not_there_is_told():
@@ -65,7 +65,7 @@ def test_the_program_holds_no_privilege():
 def test_the_program_dies_when_whoever_started_it_is_killed(tmp_path):
     place = tmp_path / "pid"
     inner = f"import os, time; open({str(place)!r} + '~', 'w').write(str(os.getpid())); os.rename({str(place)!r} + '~', {str(place)!r}); time.sleep(600)"  # fmt: skip
-    outer = f"import sys; from archive.inspection import confined; confined.run([sys.executable, '-c', {inner!r}], seconds=60, cpu_seconds=9)"
+    outer = f"import sys; from archive.inspection import confined; confined.run([sys.executable, '-c', {inner!r}], seconds=600, cpu_seconds=9)"
     parent = subprocess.Popen([sys.executable, "-c", outer], env={**os.environ, "PYTHONPATH": "."})
     while not place.exists():
         time.sleep(0.02)

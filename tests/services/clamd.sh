@@ -47,7 +47,7 @@ CONF
 
 setsid clamd --config-file="$dir/clamd.conf" >"$dir/clamd.out" 2>&1 </dev/null &
 echo $! >"$dir/clamd.pid"
-for _ in $(seq 200); do
+for _ in $(seq 2400); do
   [[ -S $dir/clamd.sock ]] && { echo "unix://$dir/clamd.sock"; exit 0; }
   kill -0 "$(cat "$dir/clamd.pid")" 2>/dev/null || break
   sleep 0.05

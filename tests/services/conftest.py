@@ -7,7 +7,6 @@ on a test, start one by hand and name it: TEST_S3_URL=http://127.0.0.1:7480.
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -16,27 +15,9 @@ from pathlib import Path
 import pytest
 
 from archive.storage import StoreConfig
+from tests.services.ports import free_port
 
 HERE = Path(__file__).parent
-
-
-def free_port(following: int = 0) -> int:
-    """A port nobody listens on, with as many free ones right behind it. Below the range from which the system
-    itself takes ports, so that no outgoing connection steps in before the server listens."""
-    for port in range(20000 + os.getpid() % 5000, 32000, following + 1):
-        if all(_is_free(port + offset) for offset in range(following + 1)):
-            return port
-    raise RuntimeError("no free port")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 @pytest.fixture(scope="session")

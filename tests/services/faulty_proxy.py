@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.services.ports import free_port
+
 BLOCK = 64 * 1024
 
 ERRORS = {
@@ -93,7 +95,7 @@ class FaultyProxy:
         self.present: Fault | None = None
         self.requests: list[tuple[str, str]] = []
         self._open: set[socket.socket] = set()
-        self._server = self._listen(0)
+        self._server = self._listen(free_port())
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
 

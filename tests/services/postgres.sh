@@ -60,7 +60,7 @@ CONF
 local all all trust
 host  all all 127.0.0.1/32 scram-sha-256
 HBA
-  as "$bin/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 start >/dev/null
+  as "$bin/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 300 start >/dev/null
   # The owner may make databases: the test runner makes its own from the empty one.
   sql -d postgres >/dev/null <<SQL
 create role archive_owner login createdb password 'test';
@@ -85,7 +85,7 @@ SQL
 
 stop() {
   [[ -s $dir/data/postmaster.pid ]] || return 0
-  as "$bin/pg_ctl" -D "$dir/data" -m immediate -w -t 30 stop >/dev/null || true
+  as "$bin/pg_ctl" -D "$dir/data" -m immediate -w -t 120 stop >/dev/null || true
 }
 
 case $action in

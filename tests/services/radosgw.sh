@@ -20,8 +20,8 @@ daemons=(mon osd rgw)
 running() { [[ -s $dir/$1.pid ]] && kill -0 "$(cat "$dir/$1.pid")" 2>/dev/null; }
 
 await() { # SECONDS COMMAND…: until the command succeeds
-  local tries=$(($1 * 5)); shift
-  while ((tries-- > 0)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.2; done
+  local until=$((SECONDS + $1)); shift
+  while ((SECONDS < until)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.2; done
   return 1
 }
 
@@ -43,7 +43,7 @@ stop_all() {
   done
 }
 
-ceph_() { timeout 20 ceph -c "$conf" --connect-timeout 10 "$@"; }
+ceph_() { timeout 120 ceph -c "$conf" --connect-timeout 60 "$@"; }
 osd_is_up() { ceph_ osd stat | grep -q '1 up'; }
 
 write_conf() {
@@ -121,15 +121,15 @@ start_all() {
   ceph-mon -c "$conf" --mkfs -i a --monmap "$dir/monmap" --keyring "$dir/keyring" >/dev/null
 
   launch mon ceph-mon -c "$conf" -i a -f
-  await 20 ceph_ mon stat || give_up "the monitor did not start"
+  await 200 ceph_ mon stat || give_up "the monitor did not start"
   osd=$(cat /proc/sys/kernel/random/uuid)
   ceph_ osd new "$osd" >/dev/null
   ceph-osd -c "$conf" -i 0 --mkfs --osd-uuid "$osd" >"$dir/log/osd-mkfs.out" 2>&1
   launch osd ceph-osd -c "$conf" -i 0 -f
-  await 30 osd_is_up || give_up "the object daemon did not start"
+  await 200 osd_is_up || give_up "the object daemon did not start"
   launch rgw radosgw -c "$conf" -n client.rgw.test -f
-  await 60 curl -sf --noproxy '*' -o /dev/null "http://127.0.0.1:$port/" || give_up "the gateway did not start"
-  timeout 60 radosgw-admin -c "$conf" -n client.rgw.test user create --uid=archive --display-name=archive --max-buckets=100000 \
+  await 600 curl -sf --noproxy '*' -o /dev/null "http://127.0.0.1:$port/" || give_up "the gateway did not start"
+  timeout 600 radosgw-admin -c "$conf" -n client.rgw.test user create --uid=archive --display-name=archive --max-buckets=100000 \
     --access-key="${S3_ACCESS_KEY:-testaccess}" --secret-key="${S3_SECRET_KEY:-testsecret-testsecret}" \
     >"$dir/user.json" 2>"$dir/log/user.out" || give_up "the user could not be made"
   echo "http://127.0.0.1:$port"

@@ -14,6 +14,7 @@ import pytest
 from archive.inspection.clamd import Clamd, NotScanned
 from archive.inspection.examine import examine
 from tests.bags import bag_files, pdf, zipped
+from tests.services.ports import free_port
 
 pytestmark = pytest.mark.services
 SCRIPT = str(Path(__file__).parent / "clamd.sh")
@@ -26,9 +27,7 @@ def server():
     if not shutil.which("clamd"):
         pytest.skip("no virus scanner: clamd not installed (apt-get install clamav-daemon)")
     folder = tempfile.mkdtemp(prefix="clamd-")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     started = subprocess.run([SCRIPT, "start", folder, str(port)], capture_output=True, text=True)
     assert started.returncode == 0, started.stderr
     try:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.conftest import HERE, free_port
+from tests.services.conftest import HERE
+from tests.services.ports import free_port
 from tests.source import ROOT
 
 pytestmark = pytest.mark.services

@@ -14,7 +14,7 @@ trap '"$here/postgres.sh" stop "$folder/cluster"; rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(python3 "$here/ports.py")
 addresses=$("$here/postgres.sh" start "$folder/cluster" "$port")
 export DATABASE_URL=$(sed -n 's/^OWNER_URL=//p' <<<"$addresses")
 export APP_DATABASE_URL=$(sed -n 's/^APP_URL=//p' <<<"$addresses")
