@@ -96,7 +96,7 @@ class Store(Protocol):
         answer with what was read back. A stream that is not `size` bytes of digest `sha256` is refused
         (`changed`) and leaves nothing; `sha256` "" = not known before, as of cipher text: the answer tells what was
         written. A stream may itself refuse to end (StorageFailed), which leaves nothing either. A lock that reads
-        back otherwise is refused (`lock`), the field `version` naming the version that was written."""
+        back shorter or looser is refused (`lock`), the field `version` naming the version that was written."""
 
     def head(self, key: str, version: str) -> StoredObject:
         """What the store holds under exactly this key and version; `missing` if nothing."""

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from archive.errors import StorageFailed
 from archive.storage import base, reading, s3_uploads
-from archive.storage.base import GOVERNANCE, ProbeResult, StoredObject, StoredVersion, failed
+from archive.storage.base import COMPLIANCE, GOVERNANCE, ProbeResult, StoredObject, StoredVersion, failed
 from archive.storage.probe import probe
 from archive.storage.s3_attempts import S3Attempts
 from archive.storage.s3_client import make_client
@@ -145,7 +145,7 @@ class S3Store(S3Attempts):
         if (held.lock_until, held.lock_mode) != (until, mode):
             self._retain(key, version, until, mode)
             held = self.head(key, version)
-            self._confirm_lock(held, until, mode)
+            self._confirm_lock(held, until, mode, COMPLIANCE)
         return held
 
     def _retain(self, key: str, version: str, until: datetime, mode: str) -> None:
@@ -157,10 +157,11 @@ class S3Store(S3Attempts):
                 Retention={"Mode": mode, "RetainUntilDate": until},
             )
 
-    def _confirm_lock(self, found: StoredObject, until: datetime, mode: str) -> None:
-        if (found.lock_until, found.lock_mode) != (until, mode):
+    def _confirm_lock(self, found: StoredObject, until: datetime, *modes: str) -> None:
+        """In one of these modes, at least so long: another process may have asked for more meanwhile."""
+        if found.lock_until is None or found.lock_until < until or found.lock_mode not in modes:
             kept = f"{found.lock_until:%Y-%m-%d}（{found.lock_mode}）" if found.lock_until else "没有锁定"
-            reason = f"“{found.key}”要求锁定到 {until:%Y-%m-%d}（{mode}），读回是{kept}。"
+            reason = f"“{found.key}”要求锁定到 {until:%Y-%m-%d}（{modes[0]}），读回是{kept}。"
             raise failed(self.name, "lock", reason, version=found.version)
 
     def set_legal_hold(self, key: str, version: str, on: bool) -> StoredObject:

@@ -55,6 +55,18 @@ def test_what_is_due_is_locked_on_and_read_back(bucket, short, actor):  # noqa: 
     assert renewal.renew(actor=actor).copies == 0
 
 
+def test_a_lock_that_was_made_longer_meanwhile_is_no_fault(bucket, short):  # noqa: F811
+    """The period was extended when the nightly renewal had asked for less and not yet read it back."""
+    copy, longer = due(short())[0], soon() + timedelta(days=9000)
+
+    def overtaken(**_):
+        S3Store(bucket.config).extend_lock(copy.key, copy.version, longer)
+
+    bucket.client.meta.events.register("after-call.s3.PutObjectRetention", overtaken)
+    held = bucket.extend_lock(copy.key, copy.version, soon() + timedelta(days=900))
+    assert (held.lock_until, held.lock_mode) == (longer, GOVERNANCE)
+
+
 def test_compliance_is_put_for_new_objects_and_a_refused_change_of_the_old_is_no_damage(
     bucket, short, actor  # noqa: F811
 ):  # fmt: skip
