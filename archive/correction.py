@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Concat
+from django.utils import timezone
 
 from archive import changes, extension, periods
 from archive.determinations import CONFIRMED, Known, minimum
@@ -101,4 +102,4 @@ def _take(pk: UUID, known: Known, row: Determination, actor: Actor) -> None:
 
 
 def _day(row: Determination) -> date:
-    return row.decided_at.date()
+    return timezone.localdate(row.decided_at)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from archive import numbering
 from archive.models import Block, Event, Fonds, User
@@ -47,11 +48,12 @@ def _from_blocks() -> int:
         found[block.reference].append(block)
     for reference, blocks in found.items():
         first = blocks[0]
+        year = timezone.localdate(first.placed_at).year
         Hold.objects.create(
             id=reference,
             fonds=first.record.fonds,
-            number=_number(first.record.fonds, first.placed_at.year),
-            year=first.placed_at.year,
+            number=_number(first.record.fonds, year),
+            year=year,
             kind="record",
             about=f"{len(blocks)} 件",
             # A block names its hold before the reason.

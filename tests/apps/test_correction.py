@@ -4,6 +4,7 @@ legal."""
 from datetime import date
 
 import pytest
+from django.utils import timezone
 
 from archive import correction, determinations, extension
 from archive.models import Change, Event, RetentionClass
@@ -15,6 +16,7 @@ from tests.pages import reader, text
 from tests.registers import SYSTEM, House
 
 pytestmark = pytest.mark.django_db(databases="__all__")
+THIS = timezone.localdate().year
 KEY, BASIS = "item:universal/summary-form", "局务会〔2026〕5号"
 
 
@@ -24,7 +26,7 @@ def schedule(actor):
 
 
 def provisional(stores=None, period="10", **changed):
-    values = {"formed_on": date(2016, 5, 4), "retention": period, "retention_key": KEY, "provisional": True}
+    values = {"formed_on": date(THIS - 8, 5, 4), "retention": period, "retention_key": KEY, "provisional": True}
     return filed.a_record(stores, **(values | changed))
 
 
@@ -42,12 +44,12 @@ def test_what_was_filed_provisionally_takes_the_longer_period_that_was_confirmed
     record = provisional(stores)
     code, lock = record.reference_code, record.digital_objects.get(role="original").copies.get().lock_until
     confirm("30")
-    assert corrected(record) == ("10", date(2027, 1, 1), True), "nothing moves in the confirmation itself"
+    assert corrected(record) == ("10", date(THIS + 3, 1, 1), True), "nothing moves in the confirmation itself"
     assert correction.spread(actor=SYSTEM) == 1
-    assert corrected(record) == ("30", date(2047, 1, 1), False)
+    assert corrected(record) == ("30", date(THIS + 23, 1, 1), False)
     event = Event.objects.get(action="record.period_corrected", subject=str(record.pk))
     assert (event.data["old_period"], event.data["period"], event.data["key"]) == ("10", "30", KEY)
-    assert event.data["basis"] == BASIS and event.data["old_due_on"] == "2027-01-01 起可鉴定"
+    assert event.data["basis"] == BASIS and event.data["old_due_on"] == f"{THIS + 3}-01-01 起可鉴定"
     assert record.reference_code == code
     extension.drain()
     assert record.digital_objects.get(role="original").copies.get().lock_until > lock
@@ -57,7 +59,7 @@ def test_the_same_period_becomes_final_and_its_lock_no_longer_rolls_by_a_year(st
     record = provisional(stores, "30")
     confirm("30")
     correction.spread(actor=SYSTEM)
-    assert corrected(record) == ("30", date(2047, 1, 1), False)
+    assert corrected(record) == ("30", date(THIS + 23, 1, 1), False)
     assert Event.objects.filter(action="record.period_confirmed", subject=str(record.pk)).count() == 1
     assert Change.objects.filter(topic=extension.TOPIC, subject=record.pk).exists()
 

@@ -135,9 +135,11 @@ def test_a_folder_that_is_not_mounted_is_told(tmp_path, monkeypatch, page):
     archive_stores.forget()
 
 
-def test_promises_are_told_with_the_day_on_which_they_were_tried(stores, page):
+def test_promises_are_told_with_the_day_on_which_they_were_tried(stores, page, monkeypatch):
+    early = timezone.localtime().replace(hour=1)  # yesterday still, in Greenwich
+    monkeypatch.setattr(timezone, "now", lambda: early)
     list(promises.try_out())
-    assert "都做到了" in page() and f"{timezone.localdate():%F} 真的写、锁、试删过" in page()
+    assert "都做到了" in page() and f"{early:%F} 真的写、锁、试删过" in page()
 
 
 def test_a_broken_promise_stands_beside_its_store(stores, page):
