@@ -28,10 +28,10 @@ def write(
     copy: Copy, record: Record, lock: datetime | None, content: Source, key: bytes | None = None
 ) -> tuple[StoredObject, str, int]:
     """Put one copy and read it back. Returns (stored, sha256 and size of the stored bytes)."""
-    store, item = stores.get(copy.store), copy.object
+    store, item, mode = stores.get(copy.store), copy.object, stores.lock_mode(record.fonds_id)
     if item.encrypted and key is None:
         raise KeyFailed(reason="没有给出数据密钥，不能写入加密的副本。")
-    if copy.attempts > 0 and (adopted := _adopt(store, copy, lock, key)):
+    if copy.attempts > 0 and (adopted := _adopt(store, copy, lock, mode, key)):
         return adopted
     with content(item) as stream:
         if key is None:
@@ -46,7 +46,7 @@ def write(
             sha256=digest,
             content_type=mime,
             lock_until=lock,
-            mode=stores.lock_mode(record.fonds_id),
+            mode=mode,
             metadata={"record": str(record.id), "sm3": item.sm3, "role": item.role},
         )
     _prove(store, stored, item, key)
@@ -54,32 +54,33 @@ def write(
 
 
 def _adopt(
-    store: Store, copy: Copy, lock: datetime | None, key: bytes | None
+    store: Store, copy: Copy, lock: datetime | None, mode: str, key: bytes | None
 ) -> tuple[StoredObject, str, int] | None:
-    """The version an interrupted attempt left, when it is whole and locked as it should be. A damaged one is passed
-    over: a good one is then written beside it."""
+    """The version an interrupted attempt left, when it is whole, locked as it should be. A damaged one is passed over: a
+    good one is then written beside it. One that cannot be locked raises: another one could not be locked either, and
+    there would be one more with each try."""
     quarantined = set(copy.quarantined.values_list("version", flat=True))
     for version in store.versions(copy.key):
         if version.marker or version.version in quarantined:
             continue
         try:
-            return _whole(store, copy, version.version, lock, key)
+            stored, digest = _whole(store, copy, version.version, key)
         except StorageFailed:
             continue
+        if lock is not None and (stored.lock_until is None or stored.lock_until < lock):
+            # A mode that is there stays: not every store lets it be changed.
+            stored = store.extend_lock(copy.key, stored.version, lock, None if stored.lock_mode else mode)
+        return stored, digest, stored.bytes
     return None
 
 
-def _whole(
-    store: Store, copy: Copy, version: str, lock: datetime | None, key: bytes | None
-) -> tuple[StoredObject, str, int]:
-    """This version, proven and locked. Raises StorageFailed."""
+def _whole(store: Store, copy: Copy, version: str, key: bytes | None) -> tuple[StoredObject, str]:
+    """This version, proven, and the digest of its stored bytes. Raises StorageFailed."""
     stored, item = store.head(copy.key, version), copy.object
     _prove(store, stored, item, key)
     # Nobody has told the digest of what an interrupted attempt encrypted, and what lies beside the bytes may be wrong.
     digest = _digest(store.open(copy.key, version))[0] if key else item.sha256
-    if lock is not None and (stored.lock_until is None or stored.lock_until < lock):
-        stored = store.extend_lock(copy.key, version, lock)
-    return stored, digest, stored.bytes
+    return stored, digest
 
 
 def _prove(store: Store, stored: StoredObject, item: DigitalObject, key: bytes | None) -> None:

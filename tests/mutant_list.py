@@ -87,7 +87,7 @@ MUTANTS = [
       "archive/storage/local.py", "(held := self._described(key, version)).protected(self.clock())", "not (held := self._described(key, version))",
       "tests/contracts/test_storage.py::test_a_locked_version_is_not_removed"),
     m("left-version-not-adopted", "after a kill every object lies there twice, locked",
-      "archive/copying.py", "if copy.attempts > 0 and (adopted := _adopt(store, copy, lock, key)):", "if False and (adopted := None):", FILING),
+      "archive/copying.py", "if copy.attempts > 0 and (adopted := _adopt(store, copy, lock, mode, key)):", "if False and (adopted := None):", FILING),
     # Encryption
     m("last-segment-unbound", "an object cut off at a segment opens as if it were whole",
       "archive/segments.py", 'header + b"\\0", header + b"\\1"', 'header + b"\\0", header + b"\\0"', SEGMENTS),
