@@ -33,6 +33,7 @@ class Table:
 
 TABLE: tuple[Table, ...] = (
     Table("archive.user", without=("password", "last_login", "is_superuser", "is_staff", "is_active")),
+    Table("archive.storeretirement"),
     Table("archive.fonds", "pk"),
     Table("archive.department", "fonds"),
     Table("archive.lockmodechange", "fonds"),

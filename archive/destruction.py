@@ -13,7 +13,16 @@ from django.db import transaction
 
 from archive import privacy, records
 from archive.errors import WrongState
-from archive.models import Block, Copy, DigitalObject, ObjectText, Recognition, Record, RecordParty
+from archive.models import (
+    Block,
+    Copy,
+    DigitalObject,
+    MadeContent,
+    ObjectText,
+    Recognition,
+    Record,
+    RecordParty,
+)
 from archive.permissions import Actor
 from archive.states import RECORD_STATES
 
@@ -63,7 +72,9 @@ def finish(record_ids: Sequence[UUID], *, actor: Actor, action: str, data: Mappi
                 what=f"档案 {record.reference_code}", state=RECORD_STATES[record.state], verb="结束销毁"
             )
     ids = [record.pk for record in stubs]
-    Copy.objects.filter(object__record__in=ids).update(state="removed", legal_hold=False, fault="")
+    copies = Copy.objects.filter(object__record__in=ids).exclude(state="removed")  # those keep why they went
+    copies.update(state="removed", legal_hold=False, fault="")
+    MadeContent.objects.filter(object__record__in=ids).delete()  # of a copy that was owed and given up
     ObjectText.objects.filter(object__record__in=ids).delete()
     Recognition.objects.filter(object__record__in=ids).exclude(texts=[]).update(texts=[])
     DigitalObject.objects.filter(record__in=ids).exclude(sealed_path="").update(sealed_path="")

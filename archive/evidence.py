@@ -14,7 +14,7 @@ Seals, results of fixity, papers of the fonds file, catalogue snapshots. Contrac
 import hashlib
 import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -87,6 +87,21 @@ def _seal_proof(digest: str) -> Proof:
     return proof
 
 
+def only_in(store: str, others: Set[str]) -> list[str]:
+    """Seals and papers that none of the `others` is known to have, by name. Asks rows only; what need not live on
+    (results of fixity, snapshots) is not among them."""
+    again = {key for name, key in restored() if name in others}
+    held = [(f"第 {number} 号封存", key, copies.keys()) for number, key, copies in
+            Seal.objects.order_by("number").values_list("number", "key", "copies").iterator(2000)]  # fmt: skip
+    for paper in Paper.objects.select_related("fonds").order_by("pk").iterator(2000):
+        lies = {copy["store"] for copy in paper.copies}
+        held += [
+            (f"{paper.fonds.code} 全宗卷第 {paper.number} 号", key, lies)
+            for key in {copy["key"] for copy in paper.copies}
+        ]
+    return [name for name, key, lies in held if store in lies and not others & lies and key not in again]
+
+
 def look(file: File, told: Mapping[tuple[str, str], str]) -> Found:
     """Ask every store; `told`: what was put again (`restored`). Raises StorageFailed when one cannot be asked at all."""
     found = Found(file)
@@ -153,7 +168,8 @@ def lacking(now: datetime) -> tuple[int, datetime | None]:
             last = at
         else:
             found.discard((data["store"], data["key"]))
-    return len({key for _, key in found}), last
+    gone = stores.retired()
+    return len({key for name, key in found if name not in gone}), last
 
 
 def put_again(found: Found, *, actor: Actor, reason: str) -> list[str]:

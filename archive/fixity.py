@@ -120,7 +120,7 @@ def sweep(
     permissions.require(actor, "fixity.run", record)
     began = time.monotonic()
     # Said as what it is not, so that SQLite takes the index of times instead of that of states.
-    copies = Copy.objects.exclude(state__in=UNWRITTEN)
+    copies = Copy.objects.exclude(state__in=UNWRITTEN).exclude(store__in=stores.retired())
     if record:
         extent, limit, copies = f"record:{record.pk}", None, copies.filter(object__record=record)
     elif fonds:
@@ -230,7 +230,7 @@ def examine_all(targets: list[Target]) -> list[Outcome]:
 
 def examine(target: Target, buffer: bytearray) -> Outcome:
     """Look at one copy. No database is asked. Raises StorageFailed only when the store cannot be reached."""
-    store = stores.configured()[target.store]
+    store = stores.get(target.store)
     try:
         held, stream = store.look(target.key, target.version)
         with stream:
@@ -309,15 +309,16 @@ def book_found(outcomes: Sequence[Outcome], *, extent: str, actor: Actor) -> int
 
 
 def _book_one(run: FixityRun, outcome: Outcome, now: datetime, *, actor: Actor, read: bool = True) -> bool:
-    """Whether it is damage: a copy that disposal has meanwhile removed, or is removing, is none."""
+    """Whether it is damage: a copy that disposal has meanwhile removed, or is removing, is none; nor is one whose store is
+    retired."""
     target = outcome.target
     record = Record.objects.select_for_update(of=("self",)).get(pk=target.record)
-    copy = Copy.objects.get(pk=target.id)
+    copy = Copy.objects.select_for_update().get(pk=target.id)
     if read:
         Copy.objects.filter(pk=copy.pk).update(checked_at=now)
     if record.state in ("disposing", "destroyed") or copy.state not in ("stored", "damaged"):
         return False
-    if copy.version != target.version:
+    if copy.version != target.version or copy.store in stores.retired():
         return False
     state = "damaged" if outcome.fault else "stored"
     if outcome.fault:

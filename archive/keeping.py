@@ -49,7 +49,7 @@ def _keep(record_id: UUID, source: Source | None, actor: Actor) -> bool:
     record = Record.objects.select_related("fonds", "department").get(pk=record_id)
     editions.ensure(record)
     now = timezone.now()
-    rows = Copy.objects.filter(object__record=record)
+    rows = Copy.objects.filter(object__record=record).exclude(store__in=stores.retired())
     copies = list(rows.select_related("object").order_by("object__position", "store"))
     unwritten = [copy for copy in copies if copy.state in UNWRITTEN]
     todo = [copy for copy in unwritten if copy.try_after is None or copy.try_after <= now]

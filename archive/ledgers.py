@@ -73,7 +73,8 @@ def _page(seal: Seal) -> bytes:
 
 def _sealed(seal: Seal) -> Sealed:
     """The seal's own file, from the first store that gives it whole. Raises ValueError when none does."""
-    for name, version in seal.copies.items():
+    gone = stores.retired()
+    for name, version in ((name, version) for name, version in seal.copies.items() if name not in gone):
         sealed = seals.parse(seals.read_file(stores.get(name), seal.key, version))
         if seals.digest_of(sealed) == seal.digest:
             return sealed

@@ -56,6 +56,11 @@ TABLE: dict[str, Action] = {
     "lock_mode.change": action("改变锁定方式", "manager", "approver"),
     "copy.restore": action("恢复受损副本", "archivist"),
     "copy.lost": action("登记灭失", "archivist", "manager"),
+    # A store is asked away by who keeps the machines; that copies went with it, those say who answer for the archive.
+    "retirement.read": action("查看存储退役", "sysadmin", "secadmin", "auditor", "manager", "approver"),
+    "retirement.ask": action("申请存储退役", "sysadmin"),
+    "retirement.confirm": action("确认存储退役", "manager", "approver"),
+    "retirement.withdraw": action("撤回存储退役", "sysadmin", "manager", "approver"),
     "fonds.stores": action("选定全宗的存储", "sysadmin"),
     "audit.read": action("查看审计记录", "auditor", "inspector"),
     "catalogue.snapshot": action("存下目录快照", "sysadmin"),

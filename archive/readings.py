@@ -81,7 +81,7 @@ def take(day: date | None = None) -> list[StoreReading]:
     waiting = dict(copies.filter(state__in=UNWRITTEN).values_list("store").annotate(Count("pk")))
     due = {store: ahead for store, (ahead, _) in _locks(today).items()}
     made = []
-    for name in sorted({*found, *waiting, *stores.configured()}):
+    for name in sorted({*found, *waiting, *stores.configured()} - {*stores.retired()}):
         row = found.get(name, {})
         values = {
             "objects_count": row.get("objects", 0), "bytes": row.get("bytes") or 0, "damaged": row.get("damaged", 0),
@@ -118,6 +118,8 @@ def standing(names: Sequence[str], now: datetime | None = None) -> dict[str, Sta
         late.order_by("checked_at", "id").values_list("store", flat=True)[: COUNT_TO + 1]
     ).items():
         of(name).late_checks = count
+    for name in stores.retired():
+        found.pop(name, None)
     return found
 
 

@@ -103,7 +103,8 @@ def renew(*, actor: Actor, progress: Callable[[int], None] = lambda done: None) 
                 run.copies(copies)
                 progress(done.copies)
             run.find_evidence()
-            for rows in _batches(EvidenceLock.objects.filter(renew_on__lte=today), done):
+            own = EvidenceLock.objects.filter(renew_on__lte=today).exclude(store__in=stores.retired())
+            for rows in _batches(own, done):
                 run.evidence(rows)
         done.next_on = next_on(today)
         if done.copies or done.evidence or done.damaged:
@@ -117,7 +118,8 @@ def renew(*, actor: Actor, progress: Callable[[int], None] = lambda done: None) 
 def due(today: date) -> QuerySet[Copy]:
     """Copies whose lock is to be looked at: an index range. Which states are not wanted is said as it is so that
     SQLite takes the index of days; removed ones are looked at once, and then never again."""
-    return Copy.objects.filter(renew_on__lte=today).exclude(state__in=["pending", "failed"])
+    rows = Copy.objects.filter(renew_on__lte=today).exclude(state__in=["pending", "failed"])
+    return rows.exclude(store__in=stores.retired())
 
 
 def next_on(today: date) -> date | None:

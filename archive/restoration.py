@@ -5,7 +5,8 @@ Contract:
 - Anything else: the copy is owed again (`pending`), and `keeping` writes a new version from a good copy and proves it.
   The damaged version lies locked in its store; it is noted as quarantined, nobody reads it, destruction removes it.
 - An object without any good copy is refused with what to do: bring the store back from its own backup and check
-  again; or write down the loss, which takes two persons. A loss changes no copy: whatever turns up again is found.
+  again; or write down the loss, which takes two persons. A loss changes no copy: whatever turns up again is found. A copy in
+  a store that is to be retired, and cannot be read there, is no good copy here.
 - One order is one event a record and store. A kill between two steps leaves a damaged copy or one that is owed: either
   may be ordered again, or goes on by itself.
 """
@@ -20,7 +21,7 @@ from django.utils import timezone
 
 from archive import audit, fixity, permissions, stores
 from archive.errors import ArchiveError, StorageFailed, WrongInput, WrongState
-from archive.models import Copy, DigitalObject, Event, QuarantinedVersion, Record
+from archive.models import Copy, DigitalObject, Event, QuarantinedVersion, Record, StoreRetirement
 from archive.permissions import Actor
 from archive.states import COPY_STATES, RECORD_STATES
 
@@ -231,7 +232,10 @@ def losses(record_ids: Iterable[UUID]) -> dict[str, Loss]:
     return found
 
 
-@transaction.atomic
+LEAVING = Q(state="stored", store__in=StoreRetirement.objects.filter(withdrawn_at=None).values("store"))
+"""In a store of which somebody says that its medium is gone (`retirement`)."""
+
+
 def state_loss(item_id: UUID, *, actor: Actor, reason: str) -> Loss:
     """Write down that an object is lost: the first person states it, another one confirms it.
 
@@ -239,6 +243,24 @@ def state_loss(item_id: UUID, *, actor: Actor, reason: str) -> Loss:
     """
     item = DigitalObject.objects.select_related("record__fonds").get(pk=item_id)
     permissions.require(actor, "copy.lost", item.record)
+    for copy in Copy.objects.filter(LEAVING, object=item).select_related("object__record"):
+        if _can_be_read(copy):
+            what = f"{item.record.reference_code} 第 {item.position + 1} 个文件"
+            raise WrongState(
+                what=what, state=f"在存储“{copy.store}”里还完好", verb="登记灭失，请先抄到别的存储"
+            )
+    return _state_loss(item, actor=actor, reason=reason)
+
+
+def _can_be_read(copy: Copy) -> bool:
+    try:
+        return not fixity.examine(fixity.target_of(copy), bytearray(fixity.BLOCK)).fault
+    except StorageFailed:
+        return False
+
+
+@transaction.atomic
+def _state_loss(item: DigitalObject, *, actor: Actor, reason: str) -> Loss:
     record = Record.objects.select_for_update(of=("self",)).select_related("fonds").get(pk=item.record_id)
     what = f"{record.reference_code} 第 {item.position + 1} 个文件"
     reason = reason.strip()[:300]
@@ -246,8 +268,9 @@ def state_loss(item_id: UUID, *, actor: Actor, reason: str) -> Loss:
         raise WrongInput(field="理由", reason="请写明在哪里找过、为什么找不回来。")
     if record.state != "archived":
         raise WrongState(what=what, state=RECORD_STATES[record.state], verb="登记灭失")
-    copies = Copy.objects.filter(object=item)
-    if copies.filter(SOUND).exists() or not copies.filter(state="damaged").exists():
+    copies = Copy.objects.filter(object=item).exclude(state="removed")
+    lost = copies.filter(LEAVING | Q(state="damaged"))
+    if copies.filter(SOUND).exclude(LEAVING).exists() or not lost.exists():
         raise WrongState(what=what, state="还有完好或待写的副本", verb="登记灭失")
     known = losses([record.pk]).get(str(item.pk))
     data = {"object": str(item.pk), "position": item.position + 1, "reason": reason}

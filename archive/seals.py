@@ -152,7 +152,7 @@ def current_leaves(ledger: str, ids: Sequence[UUID]) -> list[Leaf]:
 def _left_behind(number: int, previous: str, held: dict[str, list[str]]) -> tuple[Sealed, bytes]:
     """The file that an interrupted run left, proven against the database. Raises SealRefused."""
     contents = {
-        read_file(stores.configured()[name], key_of(number), version)
+        read_file(stores.get(name), key_of(number), version)
         for name, versions in held.items()
         for version in versions
     }

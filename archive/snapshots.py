@@ -214,12 +214,12 @@ def tidy() -> int:
     Returns how many files."""
     removed, newer = 0, Counter[int | None]()
     years: set[tuple[int | None, int]] = set()
-    ended = timezone.now() - timedelta(days=settings.SNAPSHOT_LOCK_DAYS)
+    ended, gone = timezone.now() - timedelta(days=settings.SNAPSHOT_LOCK_DAYS), stores.retired()
     for row in CatalogueSnapshot.objects.order_by("-taken_at", "-id").iterator(500):
         newer[row.fonds_id] += 1
         year = (row.fonds_id, row.taken_at.year)
         if newer[row.fonds_id] > 3 and year in years and row.taken_at < ended and row.copies:
-            for copy in row.copies:
+            for copy in (copy for copy in row.copies if copy["store"] not in gone):
                 stores.get(copy["store"]).remove(copy["key"], copy["version"])
                 removed += 1
             CatalogueSnapshot.objects.filter(pk=row.pk).update(copies=[])

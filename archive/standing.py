@@ -32,7 +32,7 @@ def unanswering(names: Iterable[str]) -> dict[str, StorageFailed]:
 def require_inhabited(names: Iterable[str]) -> None:
     """They hold records at all: else what is missing is no copy, but the disk or the bucket."""
     for name in sorted(names):
-        if all(found.key.startswith(OWN) for found in stores.configured()[name].iterate()):
+        if all(found.key.startswith(OWN) for found in stores.get(name).iterate()):
             reason = f"里面一份档案也没有：可能没有挂载，或配置指到了别处。{STOPPED}"
             raise StorageFailed(store=name, kind="unreachable", reason=reason)
 
@@ -40,7 +40,7 @@ def require_inhabited(names: Iterable[str]) -> None:
 def require_readable(names: Iterable[str]) -> None:
     """Something in them can be read: a right that was taken away, a wrong clock, are faults of the whole store."""
     for name in sorted(names):
-        store, fault = stores.configured()[name], None
+        store, fault = stores.get(name), None
         for found in islice((one for one in store.iterate() if not one.marker), LOOKS):
             try:
                 with store.open(found.key, found.version) as stream:

@@ -17,13 +17,28 @@ from django.utils import timezone
 
 from archive import periods, storage
 from archive.errors import StorageFailed
-from archive.models import Copy, Fonds, LockModeChange, Record
+from archive.models import Copy, Fonds, LockModeChange, Record, StoreRetirement
 
 
 @cache
-def configured() -> dict[str, storage.Store]:
-    """By name, in the order of the configuration; the first one is read from first."""
+def opened() -> dict[str, storage.Store]:
+    """Every store of the configuration. Asks no database: for whoever has been given a name, in any thread."""
     return storage.open_stores(storage.from_environment(os.environ, settings.ARCHIVE_DATA), _is_new)
+
+
+def configured() -> dict[str, storage.Store]:
+    """Those in use, by name, in the order of the configuration; the first one is read from first. One that was retired
+    is not among them, also where the configuration still names it."""
+    gone = retired()
+    return {name: store for name, store in opened().items() if name not in gone}
+
+
+def retired() -> dict[str, str]:
+    """Names that were retired for good (`retirement`) → the place that had the name."""
+    try:
+        return dict(StoreRetirement.objects.filter(confirmed_at__isnull=False).values_list("store", "place"))
+    except DatabaseError:  # `setup` tries the stores out before there is any table
+        return {}
 
 
 def _is_new(name: str) -> bool:
@@ -42,7 +57,7 @@ def names_for(fonds: Fonds) -> list[str]:
 
 def get(name: str) -> storage.Store:
     """The store of that name. Raises StorageFailed when it is not in the configuration."""
-    store = configured().get(name)
+    store = opened().get(name)
     if store is None:
         raise StorageFailed(
             store=name, kind="missing", reason="这个存储不在当前配置（ARCHIVE_STORES）中，请写回。"
@@ -52,7 +67,7 @@ def get(name: str) -> storage.Store:
 
 def forget() -> None:
     """After the environment changed (tests), or after a fork."""
-    configured.cache_clear()
+    opened.cache_clear()
 
 
 def key_of(fonds_code: str, record_id, object_id) -> str:

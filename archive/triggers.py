@@ -87,6 +87,9 @@ RULES: list[Rule] = [
     kept("archive_lockmodechange"),
     fixed("archive_lockmodechange", "fonds_id", "reason", "asked_at", "asked_by_id", "confirm_from"),
     Rule("archive_lockmodechange", "UPDATE", "what is confirmed stays", 'OLD."confirmed_at" IS NOT NULL AND NEW."confirmed_at" IS NULL'),
+    kept("archive_storeretirement"),
+    fixed("archive_storeretirement", "store", "reason", "medium", "gone_on", "paper", "asked_at", "asked_by_id"),
+    Rule("archive_storeretirement", "UPDATE", "what is confirmed stays", 'OLD."confirmed_at" IS NOT NULL AND (NEW."confirmed_at" IS NULL OR OLD."confirmed_by_id" IS DISTINCT FROM NEW."confirmed_by_id" OR OLD."place" IS DISTINCT FROM NEW."place")'),
     kept("archive_fonds"),
     kept("archive_department"),
 ]  # fmt: skip

@@ -178,7 +178,7 @@ class _Run:
         ]
         files = []
         for _, name, version in sorted(found, key=lambda item: item[:2]):
-            store = stores.configured()[name]
+            store = stores.get(name)
             try:
                 sealed = seals.parse(seals.read_file(store, version.key, version.version))
                 locked = store.head(version.key, version.version).lock_until

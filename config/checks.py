@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 
 from archive import storage
 from archive.errors import NotConfigured
+from archive.stores import retired
 from config import promises
 
 FILES = ("staging", "renditions")
@@ -83,9 +84,11 @@ def stores(app_configs=None, **_) -> list[checks.CheckMessage]:
         storage.key_store(os.environ, settings.ARCHIVE_DATA)
     except NotConfigured as fault:
         return [error(8, str(fault), "见 docs/settings.md 的存储一节。")]
-    found: list[checks.CheckMessage] = []
+    gone = retired()
+    found = [_gone(config, gone[config.name]) for config in configs if config.name in gone]
     if not settings.PRODUCTION:
         return found
+    configs = [config for config in configs if config.name not in gone]
     if not any(config.bucket for config in configs):
         hint = "再配置一个带 Object Lock 的对象存储：本地存储不能防系统管理员或磁盘损坏。"
         found.append(warning(4, "只有本地存储。", hint))
@@ -96,6 +99,14 @@ def stores(app_configs=None, **_) -> list[checks.CheckMessage]:
             hint = "改用 https://，否则档案内容和签名在网络上是明文。"
             found.append(warning(5, f"存储“{config.name}”的地址是 http：{config.endpoint_url}", hint))
     return found
+
+
+def _gone(config: storage.StoreConfig, place: str) -> checks.CheckMessage:
+    """The same place is only superfluous; another one would be taken for a store in which copies lie."""
+    if config.place == place:
+        return warning(6, f"存储“{config.name}”已经退役，不再使用。", "从 ARCHIVE_STORES 里去掉它。")
+    hint = "退役的存储名永不再用：给新的存储另起一个名字。"
+    return error(17, f"存储“{config.name}”这个名字已经退役，现在却指着另一个地方或另一把密钥。", hint)
 
 
 def _promises(config: storage.StoreConfig) -> list[checks.CheckMessage]:

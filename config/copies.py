@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from archive import permissions, readings, restoration
 from archive.http import COUNT_TO
-from archive.models import Copy, Damage, DigitalObject, Record
+from archive.models import Copy, Damage, DigitalObject, Record, StoreRetirement
 from archive.permissions import Actor
 from archive.restoration import Loss
 from archive.states import COPY_STATES
@@ -166,7 +166,7 @@ def of_record(record: Record, files: list[DigitalObject], actor: Actor) -> list[
 
 def _copy(copy: Copy, quarantined: int, told: dict[str, Any] | None) -> dict[str, Any]:
     lock = ""
-    if copy.lock_until:
+    if copy.lock_until and copy.state != "removed":
         lock = f"至 {day(copy.lock_until)}"
     elif copy.state == "stored":
         lock = "没有日期锁定"
@@ -189,7 +189,7 @@ def _copy(copy: Copy, quarantined: int, told: dict[str, Any] | None) -> dict[str
         "store": copy.store,
         "state": state_of(copy),
         "lock": lock,
-        "mode": copy.lock_mode,
+        "mode": copy.lock_mode if lock else "",
         "mode_means": MODES.get(copy.lock_mode, ""),
         "bytes": copy.stored_bytes,
         "written_at": copy.written_at,
@@ -205,6 +205,27 @@ def _copy(copy: Copy, quarantined: int, told: dict[str, Any] | None) -> dict[str
 
 
 def todos(actor: Actor) -> list[dict[str, Any]]:
+    return [*_damaged_todo(actor), *_retirements_todo(actor)]
+
+
+def _retirements_todo(actor: Actor) -> list[dict[str, Any]]:
+    """Stores of which another one asked that they be retired."""
+    if not actor.may("retirement.confirm"):
+        return []
+    asked = StoreRetirement.objects.filter(withdrawn_at=None, confirmed_at=None).exclude(asked_by=actor.id)
+    return [
+        {
+            "label": f"存储 {row.store} 等您确认退役",
+            "count": 1,
+            "url": reverse("retirements:one", args=[row.store]),
+            "oldest": row.asked_at,
+            "hint": f"介质{row.get_medium_display()}：核对凭据，看还有没有文件只剩那里",
+        }
+        for row in asked.order_by("asked_at")
+    ]
+
+
+def _damaged_todo(actor: Actor) -> list[dict[str, Any]]:
     if not actor.may("copy.restore"):
         return []
     since = list(damaged(actor).order_by().values_list("checked_at", flat=True)[:COUNT_TO])

@@ -5,7 +5,6 @@ Remembered in a file under ARCHIVE_DATA, because a start must ask nothing of the
 for an hour keeps nobody from reading what lies in another one. A probe that did not reach its store changes nothing.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -44,7 +43,7 @@ def remember(config: StoreConfig, results: Sequence[ProbeResult]) -> None:
     if any(result.name == UNREACHED for result in results):
         return
     broken = {result.name: result.message for result in results if result.state == "failed"}
-    known = _read() | {config.name: {"of": _place(config), "on": f"{timezone.now():%F}", "broken": broken}}
+    known = _read() | {config.name: {"of": config.place, "on": f"{timezone.localdate()}", "broken": broken}}
     file = _file()
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = file.with_name(f"{NAME}.{os.getpid()}")
@@ -55,7 +54,7 @@ def remember(config: StoreConfig, results: Sequence[ProbeResult]) -> None:
 def known(config: StoreConfig) -> Kept | None:
     """None: this store, at this place and with these keys, was never tried out here."""
     entry = _read().get(config.name)
-    if not isinstance(entry, dict) or entry.get("of") != _place(config):
+    if not isinstance(entry, dict) or entry.get("of") != config.place:
         return None
     broken = entry.get("broken")
     return Kept(of=entry["of"], on=str(entry.get("on")), broken=broken if isinstance(broken, dict) else {})
@@ -63,12 +62,6 @@ def known(config: StoreConfig) -> Kept | None:
 
 def untried() -> bool:
     return any(known(store.config) is None for store in stores.configured().values())
-
-
-def _place(config: StoreConfig) -> str:
-    """Another bucket, or other keys, are another promise. The key itself is not written down."""
-    told = (config.endpoint_url, config.bucket, config.access_key_id, config.path)
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def _file() -> Path:

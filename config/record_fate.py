@@ -61,6 +61,7 @@ def disposal(record: Record, actor: Actor) -> list[dict]:
             "value": f"{fate['versions']} 个存储版本，已证明不存在" if fate["versions"] else "",
         },
     ]
+    rows += [{"label": "随存储退役", "value": f"{words}，未经列举证明"} for words in fate["retired"]]
     if keys := str(object_keys.fate([record.pk])):
         rows.append({"label": "数据密钥", "value": keys})
     paper = fate["certificate"]

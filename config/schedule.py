@@ -20,6 +20,7 @@ from archive import (
     pdfa,
     readings,
     renewal,
+    retirement,
     seals,
     snapshots,
     spreading,
@@ -113,6 +114,7 @@ def back_up() -> str:
 
 def spread_stores() -> str:
     """The worker does it; this only makes it look again, for a store that was added to the configuration."""
+    retirement.announce()
     return f"重新核对 {spreading.announce()} 个全宗的存储"
 
 

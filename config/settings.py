@@ -226,6 +226,7 @@ CHANGE_TOPICS = {
     "periods": "archive.correction.follow",
     "manifest": "archive.editions.follow",
     "stores": "archive.spreading.follow",
+    "retirement": "archive.retirement.follow",
     "text": "ingest.texts.follow",
 }
 # Whatever may hold a trace of a record outside `archive` (design §3, archive/traces.py).

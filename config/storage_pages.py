@@ -20,11 +20,11 @@ from django.views.decorators.http import require_GET
 from archive import evidence, keks, readings, stores
 from archive.errors import NotConfigured
 from archive.http import actor_of, allowed
-from archive.models import CatalogueSnapshot, Fonds, ObjectKey
+from archive.models import CatalogueSnapshot, Fonds, ObjectKey, StoreRetirement
 from archive.readings import COUNT_TO, Standing
 from archive.storage import Store, StoreConfig
 from archive.templatetags.archive_words import age, amount, moment, size
-from config import promises
+from config import promises, retirement_pages
 from config.backup import taking
 
 SPACE_LEAST = 10 * 1024**3
@@ -42,8 +42,15 @@ GOOD, UNKNOWN = "success", "unknown"
 def page(request: HttpRequest) -> HttpResponse:
     configured = stores.configured()
     standing = readings.standing(list(configured))
+    leaving = {
+        row.store: retirement_pages.state_of(row) for row in StoreRetirement.objects.filter(withdrawn_at=None)
+    }
     context = {
-        "stores": [_store(one, configured.get(name)) for name, one in standing.items()],
+        "stores": [
+            _store(one, configured.get(name)) | {"leaving": leaving.get(name)}
+            for name, one in standing.items()
+        ],
+        "retired": StoreRetirement.objects.filter(confirmed_at__isnull=False).order_by("confirmed_at"),
         "safeguards": [_backup(), _snapshot(), _evidence(), _keys()],
         "until": timezone.localdate() - timedelta(days=1),
         "may_check": actor_of(request).may("fixity.read"),
@@ -58,7 +65,11 @@ def _store(one: Standing, store: Store | None) -> dict[str, Any]:
     if store is None:
         lines.insert(
             0,
-            ("配置", ("gone", "不在当前配置中", "danger"), "把它写回 ARCHIVE_STORES，否则里面的副本读不到。"),
+            (
+                "配置",
+                ("gone", "不在当前配置中", "danger"),
+                "把它写回 ARCHIVE_STORES，否则里面的副本读不到；确实没有了的，申请退役。",
+            ),
         )
     else:
         lines.append(_promises(kept))

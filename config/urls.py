@@ -23,6 +23,7 @@ urlpatterns = [
     path("copies/", include("config.copy_pages")),
     path("locks/", include("config.lock_pages")),
     path("encryption/", include("config.encryption_pages")),
+    path("retirements/", include("config.retirement_pages")),
     path("system/", include("config.system_pages")),
     path("audit/", include("archive.pages.audit")),
     path("people/", include("archive.pages.people")),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from archive import changes, correction, extension, keeping, spreading
+from archive import changes, correction, extension, keeping, retirement, spreading
 from archive.errors import ArchiveError
 from archive.inspection.fence import Fence
 from archive.permissions import Actor
@@ -31,6 +31,7 @@ FOLLOWERS: list[Callable[[Actor], int]] = [
     lambda actor: correction.spread(actor=actor),
     lambda actor: extension.drain(),
     lambda actor: keeping.drain(actor=actor),
+    lambda actor: retirement.settle(),
     lambda actor: spreading.spread(),
     lambda actor: keeping.catch_up(busy=ingest_reading.being_kept, actor=actor),
 ]

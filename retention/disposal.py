@@ -53,10 +53,11 @@ class Gone:
 
 
 def places_of(record_ids: Sequence[UUID]) -> dict[UUID, list[Place]]:
-    """Every place of every record: where its copies are said to be, and the same keys in every store there is."""
+    """Every place of every record: where its copies are said to be, and the same keys in every store there is. A store
+    that was retired is no place any more: nothing is listed there, and nothing is proven by it."""
     found: dict[UUID, set[Place]] = {pk: set() for pk in record_ids}
     configured = list(stores.configured())
-    copies = Copy.objects.filter(object__record_id__in=record_ids)
+    copies = Copy.objects.filter(object__record_id__in=record_ids).exclude(store__in=stores.retired())
     for record, store, key in copies.values_list("object__record_id", "store", "key"):
         found[record].add(Place(store, key))
     objects = DigitalObject.objects.filter(record_id__in=record_ids)
@@ -112,7 +113,7 @@ def _look(place: Place, now: datetime) -> Found:
 
 
 def _store(place: Place):
-    store = stores.configured().get(place.store)
+    store = stores.opened().get(place.store)
     if store is None:
         raise StorageFailed(
             store=place.store, kind="missing", reason="这个存储不在当前配置中，其中的副本无法清除。"

@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from archive import destruction, privacy
+from archive import destruction, privacy, retirement
 from archive.errors import ArchiveError, WrongInput, WrongState
 from archive.locks import alone
 from archive.models import Copy
@@ -275,7 +275,10 @@ def _finish(register_id: UUID, chunk: _Chunk, actor: Actor) -> int:
     """Stubs of those that are proven gone; the others are tried again."""
     register = Register.objects.select_related(*PERSONS).get(pk=register_id)
     done, said = 0, _said(register)
+    went = retirement.went_with([row.record_id for row in chunk.rows])
     for row in chunk.rows:
+        if row.record_id in went:
+            chunk.gone[row.record_id].evidence["retired"] = went[row.record_id]
         disposal.proven(chunk.gone[row.record_id], chunk.places[row.record_id], chunk.clearing[row.record_id])
     whole = {row.record_id: row for row in chunk.rows if not chunk.gone[row.record_id].fault}
     data = {

@@ -7,8 +7,8 @@ from retention.models import Appraisal, Hold, RegisterRow
 def fate_of(record: Record) -> dict | None:
     """For the stub: when it was destroyed, on whose approval, by which register. None when it stands in none now.
 
-    Keys: state and register of the row, `at`, approver, executor, supervisors, filing, manner, place, reason,
-    certificate (a Paper), fault and locked_until while the execution waits.
+    Keys: state and register of the row, `at`, approver, executor, supervisors, filing, manner, place, reason, versions,
+    retired (stores with which copies had gone before, in words), certificate (a Paper), fault and locked_until while the execution waits.
     """
     row = (
         RegisterRow.objects.filter(record=record)
@@ -40,6 +40,7 @@ def fate_of(record: Record) -> dict | None:
         "place": register.place,
         "reason": row.columns.get("销毁原因", ""),
         "versions": len(row.evidence.get("removed", ())),
+        "retired": [one["words"] for one in row.evidence.get("retired", ())],
         "certificate": register.certificate,
         "locked_until": row.locked_until,
         "fault": row.fault,

@@ -5,6 +5,7 @@ by the worker (`print_waiting`).
 
 import io
 import re
+from collections import Counter
 
 from django.db.models import Q
 from django.utils import timezone
@@ -179,6 +180,7 @@ def certificate_pdf(register: Register) -> bytes:
     destroyed = [row for row in rows if row[2] == "destroyed"]
     ended = max((row[3] for row in destroyed), default=None) or timezone.now()
     versions = sum(len(row[5].get("removed", ())) for row in destroyed)
+    retired = Counter(one["words"] for row in destroyed for one in row[5].get("retired", ()))
     gone = rows_of(register, register.edition).filter(state="destroyed").values("record")
     keys = str(object_keys.fate(gone))
     data = {
@@ -195,6 +197,10 @@ def certificate_pdf(register: Register) -> bytes:
             ["开始时间", _moment(register.started_at)],
             ["结束时间", _moment(ended)],
             ["已销毁", f"{len(destroyed)} 件，存储版本 {versions} 个，均已列举证明不存在"],
+            *(
+                ["随存储退役", f"其中 {count} 件还有副本在{words}，随介质处理，未经列举证明"]
+                for words, count in sorted(retired.items())
+            ),
             *([["数据密钥", keys]] if keys else []),
             ["抽出续存", f"{len(rows) - len(destroyed)} 件"],
         ],

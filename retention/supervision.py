@@ -80,7 +80,7 @@ def _stored(register: Register) -> list[tuple[int, str, tuple[str, ...]]]:
 def _head(copy) -> tuple[int, str, str]:
     position, code, store, key, version, sha256, size = copy
     try:
-        opened = stores.configured().get(store)
+        opened = stores.opened().get(store)
         held = opened.head(key, version) if opened else None
     except StorageFailed as fault:
         return position, code, str(fault)

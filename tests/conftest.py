@@ -90,7 +90,7 @@ def _opened(tmp_path, monkeypatch, *names: str):
     for name in names:
         monkeypatch.setenv(f"{name.upper()}_PATH", str(tmp_path / "stores" / name))
     archive_stores.forget()
-    yield archive_stores.configured()
+    yield archive_stores.opened()
     archive_stores.forget()
 
 

@@ -28,11 +28,11 @@ from .objects import (
 )
 from .parties import RecordParty
 from .people import Assignment, User
-from .upkeep import Backup, EvidenceLock, StoreReading
+from .upkeep import Backup, EvidenceLock, StoreReading, StoreRetirement
 
 __all__ = [
     "Access", "Assignment", "Backup", "Block", "CatalogueSnapshot", "ChainHead", "Change", "Copy", "Counter", "Damage",
     "Department", "Determination", "DigitalObject", "Event", "EvidenceLock", "FixityRun", "Fonds", "LockModeChange", "MadeContent", "ManualConfirmation",
     "ObjectKey", "ObjectText", "Paper", "PdfaClaim", "QuarantinedVersion", "Recognition", "Record", "RecordParty", "Relation", "RetentionClass",
-    "Seal", "SourceSystem", "StoreReading", "TrustedRoot", "User",
+    "Seal", "SourceSystem", "StoreReading", "StoreRetirement", "TrustedRoot", "User",
 ]  # fmt: skip

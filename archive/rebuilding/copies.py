@@ -39,6 +39,7 @@ def bring(wanted: Sequence[Wanted], pool: ThreadPoolExecutor | None, report: Rep
     new: list[Copy] = []
     old: list[Copy] = []
     asked: list[tuple[Copy, DigitalObject, Version]] = []
+    retired = stores.retired()
     for one in wanted:
         for item in one.objects:
             there = one.versions.get(item.pk, {})
@@ -48,7 +49,7 @@ def bring(wanted: Sequence[Wanted], pool: ThreadPoolExecutor | None, report: Rep
                 row, held = known.get((item.pk, store)), there.get(store, [])
                 if row is None:
                     row = Copy(object=item, store=store, key=stores.key_of(one.fonds, one.record, item.pk))
-                    row.state = "removed" if one.gone else "pending"
+                    row.state = "removed" if one.gone or store in retired else "pending"
                     new.append(row)
                 elif not one.changed and row.version in {version.version for version in held}:
                     continue

@@ -9,6 +9,8 @@ without an answer), `_S3_ATTEMPTS` (tries a request) for an S3 store,
 Without `ARCHIVE_STORES` there is one local store, `local`, in the folder `store` of `ARCHIVE_DATA`.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -45,6 +47,12 @@ class StoreConfig:
     attempts: int = 4
     horizon_days: int = 3650
     """How far ahead the probe tries a lock: the lock horizon of the site."""
+
+    @property
+    def place(self) -> str:
+        """A digest of where it is, and by which key we come: whether a name still means the same."""
+        told = (self.endpoint_url, self.bucket, self.access_key_id, self.path)
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def from_environment(env: Mapping[str, str], data_dir: Path | str | None = None) -> list[StoreConfig]:

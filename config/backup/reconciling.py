@@ -173,7 +173,7 @@ def _code_of(seen: sqlite3.Connection, record: str) -> str:
     for name, key, version in seen.execute(
         "SELECT store, key, version FROM seen WHERE record = ?", (record,)
     ):
-        store = stores.configured()[name]
+        store = stores.get(name)
         try:
             if store.head(key, version).metadata.get("role") not in MANIFESTS:
                 continue

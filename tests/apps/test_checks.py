@@ -14,6 +14,7 @@ from archive.errors import NotConfigured
 from archive.storage import ProbeResult, from_environment
 from config import checks, promises
 
+pytestmark = pytest.mark.django_db
 SOUND = {
     "ARCHIVE_ENV": "production",
     "PRODUCTION": True,

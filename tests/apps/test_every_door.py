@@ -79,6 +79,9 @@ DOORS = {
     "copies:fonds_stores": (BOTH, "fonds.stores"),
     "periods:list": (GET, "determination.read"),
     "periods:one": (BOTH, "determination.read"),
+    "retirements:one": (BOTH, "retirement.read"),
+    "retirements:withdraw": (POST, "retirement.withdraw"),
+    "retirements:confirm": (POST, "retirement.confirm"),
     "system:state": (GET, "system.read"),
     "system:storage": (GET, "system.read"),
     "system:fixity": (BOTH, "fixity.read"),
@@ -148,6 +151,7 @@ DOORS = {
 POSTED = {
     "periods:one": "determination.set",
     "system:fixity": "fixity.run",
+    "retirements:one": "retirement.ask",
     "ingest:confirmations": "confirmation.give",
     "trust:list": "trust.manage",
 }
@@ -160,6 +164,7 @@ NOTHING_THERE = (
     "exports:",
     "people:",
     "locks:",
+    "retirements:",
     "encryption:",
     "periods:one",
     "ingest:report",

@@ -27,6 +27,7 @@ from archive.models import (
     Relation,
     RetentionClass,
     Seal,
+    StoreRetirement,
     TrustedRoot,
 )
 from config.apps import install_triggers
@@ -99,6 +100,10 @@ def everything(stores, actor):
         asked_by_name="李四",
         confirm_from=now.date(),
     )
+    StoreRetirement.objects.create(
+        store="second", reason="到期", medium="lost", gone_on=now.date(), paper="1", asked_at=now, asked_by=filed.a_user(),
+        asked_by_name="李四",
+    )  # fmt: skip
     Submission.objects.create(channel="cli", arrived_as="a.zip", received_at=now, blob="", blob_bytes=1)
     return record
 

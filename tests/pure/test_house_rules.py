@@ -47,6 +47,7 @@ DELETERS = {
     "archive/rebuilding/order.py": "the mark that a rebuild is under way",
     "archive/destruction.py": "what personal data leaves behind beside the stub of a destroyed record",
     "archive/spreading.py": "in the cache: how far a pass has come",
+    "archive/retirement.py": "the same",
     "archive/jobs.py": "a schedule that is not in the table any more",
     "archive/people.py": "an assignment that ended; its event stays",
     "archive/renditions.py": "page images: a cache",
