@@ -67,8 +67,8 @@ def bring(wanted: Sequence[Wanted], pool: ThreadPoolExecutor | None, report: Rep
     Copy.objects.bulk_update(
         old,
         [
-            "version", "state", "fault", "stored_sha256", "stored_bytes", "lock_until", "lock_mode", "legal_hold",
-            "written_at", "checked_at",
+            "version", "state", "fault", "stored_sha256", "stored_bytes", "lock_until", "lock_mode", "renew_on",
+            "legal_hold", "written_at", "checked_at",
         ],
         batch_size=50,
     )  # fmt: skip
@@ -94,6 +94,8 @@ def _missing(row: Copy, item: DigitalObject, there: Mapping, report: Report) -> 
 
 def _book(row: Copy, item: DigitalObject, version: Version, told: StoredObject | str, report: Report) -> None:
     row.version = version.version
+    # Looked at again: its period may be another one than the snapshot knew.
+    row.renew_on = Copy._meta.get_field("renew_on").default
     if isinstance(told, str):
         row.state, row.fault, row.checked_at = "damaged", "unreadable", timezone.now()
         report.problem(f"{row.store}:{row.key}", told)

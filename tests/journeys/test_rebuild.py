@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from archive import (
     contents,
@@ -163,6 +164,20 @@ def test_a_record_of_which_nothing_is_there_is_named(stores, tmp_path):
     assert (record.reference_code in dict(report.problems)) and Record.objects.get(
         pk=record.pk
     ).state == "archived"
+
+
+def test_a_period_extended_since_the_snapshot_has_its_locks_renewed(stores, tmp_path):
+    """The snapshot says that nothing is left to renew: the locks reached the end of the period as it was then."""
+    year = timezone.localdate().year
+    record = filed.a_record(stores, retention="10", formed_on=date(year - 7, 5, 4))
+    snapshots.take(actor=SYSTEM)
+    assert {copy.renew_on for copy in Copy.objects.filter(object__record=record)} == {None}
+    extension.extend(record.pk, "永久", basis="鉴定", decided_on=timezone.localdate(), actor=SYSTEM)
+    extension.drain()
+    keeping.drain(actor=SYSTEM)
+    rebuild()
+    found = Copy.objects.filter(object__record=record)
+    assert found.filter(lock_until__year__gt=year + 8).exists() and not found.filter(renew_on=None).exists()
 
 
 def test_only_an_empty_database_is_filled(stores):
