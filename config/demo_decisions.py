@@ -192,7 +192,7 @@ def _bring_register(case: Case, actor: Actor) -> None:
 
 def _file(pk) -> None:
     register = Register.objects.get(pk=pk)
-    receipt = _sheet("备案回执", f"清册 {register}已收，准予备案。", AUTHORITY[1], seal=AUTHORITY[1])
+    receipt = _sheet("备案回执", f"{register}已收，准予备案。", AUTHORITY[1], seal=AUTHORITY[1])
     registers.file_with_authority(
         pk, filed_with=AUTHORITY[1], filing_no=f"大人社备〔2026〕{34 + register.number}号", filed_on=timezone.localdate(),
         receipt=receipt, actor=_as("dangan"),

@@ -1,5 +1,6 @@
 """四性检测报告 as printed: A4, one package or a batch, with room for the signatures and the seal. Printing only."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +48,7 @@ def print_report(submission: Submission, report: Mapping[str, Any], number: int)
     }
     files = [
         {
-            "path": file["path"],
+            "path": _breaking(file["path"]),
             "format": " ".join(filter(None, [file.get("format"), file.get("puid")])) or "—",
             "pages": str(file.get("pages") or "—"),
             "bytes": size(file.get("bytes")),
@@ -104,13 +105,18 @@ def _counts(counts: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
     ]
 
 
+def _breaking(words: str) -> str:
+    """The names of files have no blanks: without places to break, a long one runs over its column."""
+    return re.sub(r"[!-~]{24}", "\\g<0>\u200b", words)
+
+
 def _row(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "number": row.get("number") or row["check"],
         "name": row["name"],
         "answer": row["answer"],
         "verdict": VERDICTS.get(row["verdict"], row["verdict"]),
-        "message": row["message"],
+        "message": _breaking(row["message"]),
         "open": row["verdict"] in ("failed", "manual", "warning"),
     }
 

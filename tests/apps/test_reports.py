@@ -6,6 +6,7 @@ import json
 from io import BytesIO
 
 import pikepdf
+import pypdfium2
 import pytest
 
 from archive import contents
@@ -118,6 +119,21 @@ def test_a_report_of_the_first_format_is_still_read():
     html = text(reader("archivist").get(at("report", row)))
     assert "日期不对。" in html and "第 2 版" in html and "载体外观" in html
     assert reader("archivist").get(at("report_pdf", row)).status_code == 200
+
+
+def test_a_long_name_of_a_file_stays_on_the_printed_page():
+    row = a_submission("returned", examinations=1)
+    said = finding("GD-3-4", "failed", f"data/{'LONGNAME' * 20}.pdf：文件打不开。")
+    row.report = staging.save_report(
+        row.pk, 1, {"format": "examination-report/1", "engine": "2", "findings": [said]}
+    )
+    row.save(update_fields=["report"])
+    response = reader("archivist").get(at("report_pdf", row))
+    with pypdfium2.PdfDocument(b"".join(response.streaming_content)) as document:
+        for page in document:
+            words = page.get_textpage()
+            rights = [words.get_rect(number)[2] for number in range(words.count_rects())]
+            assert max(rights) < page.get_width() - 50, "points: within the margin of 22 mm"
 
 
 def test_a_report_names_no_record_that_its_reader_may_not_see():
