@@ -23,7 +23,7 @@ from django.utils import timezone
 from archive import destruction, privacy, retirement
 from archive.errors import ArchiveError, WrongInput, WrongState
 from archive.locks import alone
-from archive.models import Copy
+from archive.models import Copy, Event
 from archive.permissions import Actor
 from retention import disposal, editions, listing, persons, register_papers, stubs
 from retention.models import Register, RegisterRow
@@ -117,17 +117,21 @@ def work(*, actor: Actor, stop: Stop = lambda: False) -> int:
 def run(register_id: UUID, *, actor: Actor, stop: Stop = lambda: False) -> int:
     """Go on with one register until nothing can be done now. Returns how many rows became final."""
     register = Register.objects.select_related("fonds").get(pk=register_id)
-    if _next(register, set()):
-        try:
-            editions.require_intact(register)
-            stubs.write(register_id, actor=actor)
-        except ArchiveError as fault:  # nothing more is begun; what is marked has its stub, and goes on
-            log.warning("register %s: %s", register_id, fault)
-            rows = RegisterRow.objects.filter(register=register_id, state__in=["listed", "locked"])
-            later = timezone.now() + disposal.AGAIN
-            rows.exclude(locked_until__gt=later).update(locked_until=later, fault=str(fault)[:300])
+    if not _next(register, set()):
+        return _close(register_id, actor)
+    listed = set(
+        register.rows.values_list("pk", flat=True)
+    )  # first: the digest is over no row that comes later
+    try:
+        editions.require_intact(register)
+        stubs.write(register_id, actor=actor)
+    except ArchiveError as fault:  # nothing more is begun; what is marked has its stub, and goes on
+        log.warning("register %s: %s", register_id, fault)
+        rows = RegisterRow.objects.filter(register=register_id, state__in=["listed", "locked"])
+        later = timezone.now() + disposal.AGAIN
+        rows.exclude(locked_until__gt=later).update(locked_until=later, fault=str(fault)[:300])
     with ThreadPoolExecutor(disposal.WORKERS, thread_name_prefix="disposal") as pool:
-        turn = _Turn(register_id, pool, actor)
+        turn = _Turn(register_id, listed, pool, actor)
         while not stop() and turn.step():
             pass
         turn.settle()
@@ -149,8 +153,8 @@ class _Turn:
     """One pass over a register. The stores always have something to do: they look for the next chunk while the
     database marks this one, and remove this one while it turns the one before into stubs."""
 
-    def __init__(self, register_id: UUID, pool: ThreadPoolExecutor, actor: Actor) -> None:
-        self.register_id, self.pool, self.actor = register_id, pool, actor
+    def __init__(self, register_id: UUID, listed: set[int], pool: ThreadPoolExecutor, actor: Actor) -> None:
+        self.register_id, self.listed, self.pool, self.actor = register_id, listed, pool, actor
         self.ahead: _Chunk | None = None
         self.behind: _Chunk | None = None
         self.done = 0
@@ -182,13 +186,32 @@ class _Turn:
 
     def _look(self, register: Register, *besides: _Chunk) -> _Chunk | None:
         chunks = [chunk for chunk in (*besides, self.behind) if chunk]
-        rows = _next(register, {row.pk for chunk in chunks for row in chunk.rows})
-        if not rows:
-            return None
+        rows: list[RegisterRow] = []
+        while not rows:
+            rows = _next(register, {row.pk for chunk in chunks for row in chunk.rows})
+            if not rows:
+                return None
+            rows = self._genuine(rows)
         chunk = _Chunk(rows, disposal.places_of([row.record_id for row in rows]))
         if rows[0].state != "removing":
             chunk.asked = disposal.look(chunk.places, self.pool)
         return chunk
+
+    def _genuine(self, rows: Sequence[RegisterRow]) -> list[RegisterRow]:
+        """Without those that somebody wrote into the table: that were not among what was signed, or are said to be
+        begun when the ledger does not say so."""
+        marked = [str(row.record_id) for row in rows if row.state == "removing"]
+        events = Event.objects.filter(kind="record", subject__in=marked, action="record.disposal_begun")
+        begun = set(events.values_list("subject", flat=True))
+        found, later = [], timezone.now() + disposal.AGAIN
+        for row in rows:
+            if row.pk not in self.listed:
+                _put_off(row, row.state, later, "没有列入已签署的清册，不销毁，请查明")
+            elif row.state == "removing" and str(row.record_id) not in begun:
+                _put_off(row, row.state, later, "没有开始销毁的记录，不销毁，请查明")
+            else:
+                found.append(row)
+        return found
 
 
 PERSONS = ("fonds", "approved_by", "executed_by", "supervisor_one", "supervisor_two")

@@ -15,7 +15,7 @@ from archive.errors import NotAllowed, StorageFailed, WrongInput, WrongState
 from archive.models import Copy, Event, ObjectText, Record, RecordParty
 from archive.verification import verify_audit
 from config import record_fate
-from retention import execution, holds, reading, registers
+from retention import execution, holds, listing, reading, registers
 from search import indexing
 from search.engine import engine
 from tests import filed
@@ -232,16 +232,54 @@ def test_a_standing_hold_of_a_person_covers_what_no_block_says_yet(house):
     assert rows(register) == {1: "kept"} and of(record, house.stores["local"])
 
 
+def slip_in(register, record, **values) -> None:
+    """A row as somebody would forge it who may write to the table."""
+    facts = listing.facts_of(
+        [record], kept_until=timezone.localdate(register.made_at), today=timezone.localdate()
+    )
+    (facts,) = facts.values()
+    columns = {"序号": 3, **facts.columns}
+    register.rows.create(
+        record=record, position=3, columns=columns, objects_digest=facts.objects_digest, **values
+    )
+
+
 def test_a_row_that_was_slipped_in_after_the_signatures_stops_the_execution(house):
     register, (other,) = house.executing(house.due(2)), house.due(1)
-    first = register.rows.get(position=1)
-    register.rows.create(
-        record=other, position=3, columns={"序号": 3, **first.columns}, objects_digest=first.objects_digest
-    )
+    slip_in(register, other)
     assert execution.work(actor=SYSTEM) == 0
     assert set(rows(register).values()) == {"listed"}
     assert "与定稿时的摘要不符" in register.rows.get(position=3).fault
     assert Record.objects.get(pk=other.pk).state == "archived"
+
+
+def test_a_row_that_is_slipped_in_during_the_execution_destroys_nothing(house):
+    register, (other,) = house.executing(house.due(2)), house.due(1)
+
+    def stop() -> bool:
+        if not register.rows.filter(record=other).exists():
+            slip_in(register, other)
+        return False
+
+    execution.work(actor=SYSTEM, stop=stop)
+    assert rows(register) == {1: "destroyed", 2: "destroyed", 3: "listed"}
+    assert "没有列入" in register.rows.get(position=3).fault
+    assert fresh(register).state == "executing" and of(other, house.stores["local"])
+
+
+def test_a_row_that_only_says_it_was_begun_destroys_nothing(house):
+    register, (other,) = house.executing(house.due(2)), house.due(1)
+    copies = Copy.objects.filter(object__record=other).values_list("store", "key", "version")
+    slip_in(
+        register,
+        other,
+        state="removing",
+        marked_at=timezone.now(),
+        evidence={"plan": list(map(list, copies))},
+    )
+    execution.work(actor=SYSTEM)
+    assert of(other, house.stores["local"]) and Record.objects.get(pk=other.pk).state == "archived"
+    assert "没有开始" in register.rows.get(position=3).fault
 
 
 def test_what_is_no_longer_as_it_was_frozen_is_kept(house):
