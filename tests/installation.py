@@ -69,7 +69,7 @@ class Installation:
     def run(self, *words, ends_with: int = 0) -> list[dict]:
         """The JSON lines of a command that ends with this status."""
         process = self.start(*words, "--json")
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=1200)
         assert process.returncode == ends_with, (words, process.returncode, out[-2000:], err[-2000:])
         self.said.append(out + err)
         return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
@@ -90,7 +90,7 @@ class Installation:
         right to end the server's own vacuum, for which a plain DROP waits."""
         if self.on_server:
             self._administer(
-                f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
                 f" WHERE datname = '{self.name}' AND usename = current_user"
             )
             self._administer(f'DROP DATABASE "{self.name}"')

@@ -26,7 +26,12 @@ def schedule(actor):
 
 
 def provisional(stores=None, period="10", **changed):
-    values = {"formed_on": date(THIS - 8, 5, 4), "retention": period, "retention_key": KEY, "provisional": True}
+    values = {
+        "formed_on": date(THIS - 8, 5, 4),
+        "retention": period,
+        "retention_key": KEY,
+        "provisional": True,
+    }
     return filed.a_record(stores, **(values | changed))
 
 

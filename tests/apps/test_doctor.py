@@ -112,6 +112,7 @@ def test_a_store_that_is_not_configured_well_is_one_failure(monkeypatch):
 
 
 def test_staging_that_cannot_be_written_or_is_full_is_told(settings, tmp_path, monkeypatch):
+    settings.MAX_PACKAGE_BYTES = 1
     taken = tmp_path / "file"
     taken.write_text("")
     for location, state in ((tmp_path / "staging", "ok"), (taken, "failed")):

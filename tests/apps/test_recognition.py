@@ -44,7 +44,7 @@ def filed_scan(stores, *pages):
 
 def test_words_of_every_page_become_text_of_the_index_and_numbers_become_tokens(stores):
     row = filed_scan(stores, "PENSION 2019", "440106199003071231")
-    assert recognition.work(actor=ACTOR, seconds=120) == {"done": 1, "failed": 0, "pages": 2}
+    assert recognition.work(actor=ACTOR, seconds=3600) == {"done": 1, "failed": 0, "pages": 2}
     row.refresh_from_db()
     text = ObjectText.objects.get(object=row.object)
     assert "PENSION" in text.text and "440106199003071231" not in text.text and text.tokens.startswith("n")
@@ -52,7 +52,7 @@ def test_words_of_every_page_become_text_of_the_index_and_numbers_become_tokens(
     assert Event.objects.filter(action="text.recognised").count() == 1
 
 
-def turn(seconds=120.0):
+def turn(seconds=3600.0):
     return recognition._Turn(ACTOR, time.monotonic() + seconds)
 
 
@@ -77,7 +77,7 @@ def test_between_pages_the_words_lie_encrypted_and_a_killed_worker_goes_on(store
     monkeypatch.undo()
     row.refresh_from_db()
     assert (row.pages_done, row.texts[0][0][:4]) == (1, "enc:")
-    told = recognition.work(actor=ACTOR, seconds=120)
+    told = recognition.work(actor=ACTOR, seconds=3600)
     assert told == {"done": 1, "failed": 0, "pages": 1}, "the page that was done is not done again"
 
 
@@ -92,7 +92,7 @@ def test_out_of_time_is_no_failure(stores, reading):
 def test_a_store_that_cannot_be_read_costs_no_attempt_and_ends_the_turn(stores, reading):
     row = filed_scan(stores, "FIRST")
     Copy.objects.update(state="failed")
-    told = recognition.work(actor=ACTOR, seconds=60)
+    told = recognition.work(actor=ACTOR, seconds=3600)
     row.refresh_from_db()
     assert told == {"done": 0, "failed": 0, "pages": 0} and (row.state, row.attempts) == ("waiting", 0)
 
@@ -117,7 +117,7 @@ def test_a_file_that_kills_the_reader_is_given_up_after_three_times(stores):
     record = filed.a_record(stores, contents=(b"no picture at all",))
     item = DigitalObject.objects.get(record=record, role="original")
     row = Recognition.objects.create(object=item, kind="image", pages=1)
-    told = recognition.work(actor=ACTOR, seconds=60)
+    told = recognition.work(actor=ACTOR, seconds=3600)
     row.refresh_from_db()
     assert told["failed"] == 1 and (row.state, row.attempts) == ("failed", recognition.MOST_ATTEMPTS)
     assert not ObjectText.objects.filter(object=item).exists()
@@ -126,7 +126,7 @@ def test_a_file_that_kills_the_reader_is_given_up_after_three_times(stores):
 def test_switched_off_it_waits(stores, settings):
     settings.OCR = False
     row = filed_scan(stores, "FIRST")
-    assert recognition.work(actor=ACTOR, seconds=60) == {}
+    assert recognition.work(actor=ACTOR, seconds=3600) == {}
     row.refresh_from_db()
     assert row.state == "waiting" and recognition.progress() == {"files": 1, "pages": 1}
 

@@ -51,7 +51,7 @@ def house(tmp_path):
 
 def shell(house, script: str) -> None:
     process = house.start("shell", "-c", script)
-    said = "".join(process.communicate(timeout=300))
+    said = "".join(process.communicate(timeout=1200))
     assert process.returncode == 0, said[-3000:]
 
 

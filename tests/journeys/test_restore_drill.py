@@ -62,7 +62,7 @@ class House(Installation):
 
     def shell(self, code: str) -> list[dict]:
         process = self.start("shell", "-c", SYSTEM + code)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=1200)
         assert process.returncode == 0, out + err
         return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
@@ -80,7 +80,7 @@ class House(Installation):
     def refused(self, *words) -> str:
         """The sentence with which a command refuses."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=1200)
         assert process.returncode in (1, 2, 3) and "Traceback" not in err, out + err
         return err
 
@@ -88,7 +88,7 @@ class House(Installation):
         """Run it and kill it at that step on the disk; False when it was done before."""
         process = subprocess.run(
             [sys.executable, "-m", "tests.journeys.dying", str(step), mark, *map(str, words)],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300,
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=1200,
         )  # fmt: skip
         assert process.returncode in (0, -9), process.stderr
         return process.returncode == -9
