@@ -38,7 +38,7 @@ TABLE: dict[str, str] = {
     "store.restore_ordered": "下令恢复存储 {store} 的全部受损副本（{count} 个）：{reason}",
     "store.retirement_asked": "申请存储 {store} 退役：{reason}；介质{medium}（{gone_on}，凭据：{paper}）",
     "store.retirement_withdrawn": "撤回存储 {store} 的退役申请：{reason}",
-    "store.retired": "确认{words}，由{asked_by}申请；只在那里的系统文件 {files_lost} 份",
+    "store.retired": "确认退役：{words}，由{asked_by}申请；随之失去的系统文件 {files_lost} 份",
     "copy.relocked": "副本重新锁定并回读核对（{store}），至 {until}",
     "copy.restored": "副本已从完好的副本重写并回读核对（{store}）",
     "object.loss_stated": "第 {position} 个文件提出登记灭失：{reason}",

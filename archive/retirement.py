@@ -34,6 +34,8 @@ BATCH = 500
 LOOKED_AT = 10_000
 """So many files without another good copy are counted; more are "at least"."""
 SHOWN = 20
+WENT = "随"
+"""Begins the fault of a copy that went with its store."""
 WAYS = "请等副本写好，或先恢复受损的副本；确实找不回来的，由两人登记灭失。"
 
 
@@ -255,7 +257,11 @@ def _step(row: StoreRetirement) -> tuple[int, bool]:
             held = Copy.objects.filter(pk__in=found)
             bad = set(held.filter(state="damaged").values_list("object__record_id", flat=True))
             held.exclude(state="removed").update(
-                state="removed", fault=f"随{row.words}"[:300], legal_hold=False, renew_on=None, try_after=None
+                state="removed",
+                fault=f"{WENT}{row.words}"[:300],
+                legal_hold=False,
+                renew_on=None,
+                try_after=None,
             )
             changes.announce("search", *bad)
         cache.set(place, found[-1], 3600)

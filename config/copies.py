@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from archive import permissions, readings, restoration
+from archive import permissions, readings, restoration, retirement
 from archive.http import COUNT_TO
 from archive.models import Copy, Damage, DigitalObject, Record, StoreRetirement
 from archive.permissions import Actor
@@ -133,6 +133,8 @@ def owed_since(copy: Copy) -> datetime:
 
 
 def state_of(copy: Copy) -> tuple[str, str, str]:
+    if copy.state == "removed" and copy.fault.startswith(retirement.WENT):
+        return "retired", "随存储退役", "gone"
     if copy.state == "removed" and not copy.version:
         return "unused", "不再存入", "gone"
     return copy.state, COPY_STATES[copy.state], TONES[copy.state]

@@ -3,6 +3,7 @@
 What it means is said before the button, with the numbers it concerns. The verbs stand in `archive.retirement`.
 """
 
+from operator import itemgetter
 from typing import Any
 
 from django import forms
@@ -94,20 +95,17 @@ def _open(name: str, row: StoreRetirement | None, actor: Actor) -> dict[str, Any
         f"我明白：这里的 {amount(copies)} 个副本已随介质而去；以后销毁这些档案，凭证上写的是上面的凭据，不是列举证明；"
         "确认之后不能退回，这个名字永不再用"
     )
-    facts = [
-        {"label": "完好", "value": f"{amount(counts.get('stored', 0))} 个副本"},
-        {"label": "受损", "value": f"{amount(counts.get('damaged', 0))} 个副本"},
-        {"label": "待写", "value": f"{amount(counts.get('pending', 0) + counts.get('failed', 0))} 个副本"},
-    ]
+    owed = counts.get("pending", 0) + counts.get("failed", 0)
+    here = f"完好 {amount(counts.get('stored', 0))} 个，受损 {amount(counts.get('damaged', 0))} 个，待写 {amount(owed)} 个"
     return {
-        "facts": (_facts(row) if row else []) + facts,
+        "facts": (_facts(row) if row else []) + [{"label": "这里的副本", "value": here, "wide": True}],
         "obstacle": retirement.obstacle(name),
         "needed": needed,
-        "needed_words": f"{needed}。{retirement.WAYS}",
+        "needed_words": f"{needed}。{retirement.WAYS}在那之前不能确认。",
         "blocked": bool(
             retirement.obstacle(name) or needed.files or (only_here and row and row.medium != "lost")
         ),
-        "rows": [_file(item, actor) for item in needed.first],
+        "rows": sorted((_file(item, actor) for item in needed.first), key=itemgetter("code", "file")),
         "only_here_title": f"{amount(len(only_here))} 份系统文件只知道在这里",
         "only_here": only_here and f"{'、'.join(only_here[:3])}{'等' if only_here[3:] else ''}。{ONLY_HERE}",
         "storage_url": reverse(PLACE) if actor.may("system.read") else "",

@@ -182,6 +182,7 @@ def test_a_store_burns_is_retired_and_a_record_that_had_a_copy_there_comes_to_it
     assert {copy.fault[:1] for copy in copies(records[0], "second")} == {"随"}
     page = text(reader("archivist", "manager").get(f"/records/{records[0].pk}/"))
     assert "随存储退役" in page
+    assert "随存储退役" in text(reader("archivist").get(f"/records/{records[0].pk}/?tab=copies"))
 
 
 def test_a_record_that_never_had_a_copy_there_says_nothing_of_it(two_stores):
