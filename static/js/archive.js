@@ -227,7 +227,8 @@
     else if (event.key === "x") done = press(hereRow()?.querySelector("[data-select]"));
     else if (event.key === "n") done = press(document.querySelector("a[rel=next]"));
     else if (event.key === "p") done = press(document.querySelector("a[rel=prev]"));
-    else if (event.key.length === 1 || event.key.startsWith("Arrow"))
+    // A page without rows or pages may give their keys another meaning.
+    if (!done && (event.key.length === 1 || event.key.startsWith("Arrow")))
       done = press(all("[data-key]").find((item) => item.dataset.key === event.key && item.offsetParent !== null));
     if (done) event.preventDefault();
   });

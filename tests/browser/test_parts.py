@@ -119,6 +119,12 @@ def test_the_keys_are_shown_with_those_of_the_page(at):
     until(driver, lambda d: d.current_url.endswith("page=3"))
 
 
+def test_a_key_of_paging_has_the_meaning_of_a_page_without_pages(at):
+    driver = at("/record/")
+    press(driver, "p")
+    until(driver, lambda d: d.current_url.endswith("/register/"))
+
+
 def test_files_are_sent_one_by_one_and_each_tells_its_result(at, tmp_path):
     good, bad = tmp_path / "good.zip", tmp_path / "bad.zip"
     good.write_bytes(b"x" * 300_000)

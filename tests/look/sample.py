@@ -262,7 +262,7 @@ def record_page() -> dict:
         ],
         "state": HELD,
         "action": {"label": "阅读", "url": "/read/", "key": "r"},
-        "more": [{"label": "解除暂缓", "dialog": "release"}, {"label": "打印目录", "url": "#"}],
+        "more": [{"label": "解除暂缓", "dialog": "release"}, {"label": "打印目录", "url": "/register/", "key": "p"}],
         "breadcrumbs": [{"label": "档案", "url": "#"}, {"label": "档案目录", "url": "/records/"}, {"label": "D019-ZY·DJ·2019·D100-000001", "code": True}],
     }  # fmt: skip
 
