@@ -69,6 +69,7 @@ class Target:
     bytes: int
     lock_until: datetime | None
     lock_mode: str
+    legal_hold: bool
     state: str
     fault: str
     checked_at: datetime | None
@@ -78,7 +79,7 @@ RESULT = ("copy", "object", "record", "store", "version", "sha256", "bytes", "ch
 """The columns of a line in the file of results; a sound copy has the fault ""."""
 FIELDS = (
     "id", "object_id", "object__record_id", "object__record__reference_code", "store", "key", "version",
-    "stored_sha256", "stored_bytes", "lock_until", "lock_mode", "state", "fault", "checked_at",
+    "stored_sha256", "stored_bytes", "lock_until", "lock_mode", "legal_hold", "state", "fault", "checked_at",
 )  # fmt: skip
 
 
@@ -254,6 +255,8 @@ def examine(target: Target, buffer: bytearray) -> Outcome:
         return Outcome(
             target, "lock", f"应以 COMPLIANCE 方式锁定，现为 {held.lock_mode or '没有锁定'}。", count
         )
+    if target.legal_hold and not held.legal_hold:
+        return Outcome(target, "lock", "档案在暂缓销毁，存储端的冻结却被解除了。", count)
     return Outcome(target, bytes=count)
 
 
@@ -318,6 +321,8 @@ def _book_one(run: FixityRun, outcome: Outcome, now: datetime, *, actor: Actor, 
         Copy.objects.filter(pk=copy.pk).update(checked_at=now)
     if record.state in ("disposing", "destroyed") or copy.state not in ("stored", "damaged"):
         return False
+    if outcome.fault == "lock" and copy.legal_hold != target.legal_hold:
+        return False  # it was lifted while it was looked at
     if copy.version != target.version or copy.store in stores.retired():
         return False
     state = "damaged" if outcome.fault else "stored"

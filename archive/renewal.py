@@ -284,7 +284,8 @@ class _Run:
                 self.done.raised += asked is not None and kept == asked != getattr(row, "lock_mode", asked)
             elif answer.fault.kind != "lock" or getattr(row, "state", "") != "stored":
                 self.done.failed += 1
-                self.done.fault = answer.fault
+                if answer.fault.kind != "missing":  # of what is gone nothing is left to be done
+                    self.done.fault = answer.fault
                 log.warning("lock of %s: %s", row, answer.fault)
         return answers
 

@@ -173,6 +173,8 @@ def _relocked(copy: Copy, done: Restored) -> fixity.Outcome | None:
             stores.get(copy.store).extend_lock(
                 copy.key, copy.version, copy.lock_until, copy.lock_mode or None
             )
+        if copy.legal_hold:
+            stores.get(copy.store).set_legal_hold(copy.key, copy.version, True)
         return fixity.examine(fixity.target_of(copy), bytearray(fixity.BLOCK))
     except StorageFailed as fault:
         done.faults.append(fault)

@@ -130,6 +130,41 @@ def test_what_was_missing_while_its_hold_was_lifted_and_turns_up_again_is_freed(
     assert held(two_stores, record) == {False}
 
 
+def test_a_hold_that_somebody_lifted_in_the_store_itself_is_damage_and_is_set_again(
+    two_stores, record, manager, actor
+):
+    """Past the end of the period it is all that a store has against deleting."""
+    hold(record, manager)
+    followed()
+    copy = copies(record, "second")[0]
+    two_stores["second"].set_legal_hold(copy.key, copy.version, False)
+    assert fixity.sweep(actor=actor, everything=True).damaged == 1
+    copy.refresh_from_db()
+    assert (copy.state, copy.fault) == ("damaged", "lock")
+    restoration.restore(copy.pk, actor=filed.an_actor("archivist"), reason="查明是误操作")
+    assert held(two_stores, record) == {True}
+    assert fixity.sweep(actor=actor, everything=True).damaged == 0
+
+
+def test_a_hold_lifted_by_its_person_while_the_copy_is_read_is_no_damage(
+    two_stores, record, manager, actor, monkeypatch
+):
+    placed = hold(record, manager)
+    followed()
+    whole, ended = fixity._next_batch, []
+
+    def meanwhile(*given):
+        batch = whole(*given)
+        if not ended:
+            ended.append(holds.end(placed, "判决生效", actor=manager))
+            followed()
+        return batch
+
+    monkeypatch.setattr(fixity, "_next_batch", meanwhile)
+    fixity.sweep(actor=actor, everything=True)
+    assert ended and {copy.state for copy in Copy.objects.all()} == {"stored"}
+
+
 def test_what_the_store_has_lost_keeps_no_message_waiting(two_stores, record, manager):
     """Nobody has noticed yet that it is gone: there is nothing to hold, and nothing to lift."""
     damage(two_stores, copies(record, "second")[0], "all missing")

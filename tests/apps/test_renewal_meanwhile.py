@@ -94,15 +94,17 @@ def test_objects_that_are_lost_do_not_keep_the_others_of_their_store_from_being_
     assert bool(done.failed) is not noticed
 
 
-def test_an_extension_does_not_wait_for_a_copy_that_is_lost(two_stores, actor):
+@pytest.mark.parametrize("noticed", [True, False])
+def test_an_extension_does_not_wait_for_a_copy_that_is_lost(two_stores, actor, noticed):
     record = a_record(two_stores, **ending_in(3))
-    damage(two_stores, copies(record)[0], "all missing")
-    fixity.sweep(actor=actor, everything=True)
+    lost, *others = copies(record)
+    damage(two_stores, lost, "all missing")
+    if noticed:
+        fixity.sweep(actor=actor, everything=True)
     extend(record)
     assert extension.drain() == 1
-    assert not Change.objects.filter(topic=extension.TOPIC).exists()
-    for copy in copies(record):
-        assert copy.fault == "missing" or held(two_stores, copy).lock_until > years(9)
+    assert not Change.objects.filter(topic=extension.TOPIC).exists() and not forgotten()
+    assert {held(two_stores, copy).lock_until > years(9) for copy in others} == {True}
 
 
 def test_what_was_lost_and_turns_up_again_is_locked_on(stores, actor):

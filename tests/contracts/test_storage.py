@@ -304,6 +304,9 @@ def test_a_held_version_is_not_removed_until_the_hold_is_lifted(store):
 def test_a_hold_stands_beside_a_lock(store):
     held = put(store, "both", lock_until=NEXT_YEAR)
     store.set_legal_hold("both", held.version, True)
+    looked, stream = store.look("both", held.version)
+    stream.close()
+    assert looked.legal_hold and looked.lock_until == NEXT_YEAR
     lifted = store.set_legal_hold("both", held.version, False)
     assert (lifted.lock_until, lifted.lock_mode) == (NEXT_YEAR, GOVERNANCE)
     with refused("locked"):
