@@ -141,7 +141,7 @@ def next_step(submission: Submission, waits: str) -> str:
         return "多次没有处理成功。请点“重新开始处理”；仍不成功的，请告诉系统管理员。"
     if submission.state == "returned":
         return (
-            f"请移交部门按下面每一条更正，把 submission.json 的 revision 改为 {submission.revision + 1}，重新打包移交；"
+            f"请移交部门按下面每一条更正，把修订号（submission.json 的 revision）改为 {submission.revision + 1}，重新打包移交；"
             "新的修订收到后，这个包自动标为被取代。"
         )
     if submission.state == "refused":
