@@ -127,7 +127,7 @@ def test_no_page_shows_an_identity_number():
 def test_a_returned_package_says_what_is_wrong_and_how_to_send_it_again():
     row = a_submission("returned", revision=2, reason="缺少材料。", findings=(FAILED,))
     html = text(reader("clerk").get(page(row)))
-    assert "缺少材料“参保人身份证明材料”。" in html and "revision 改为 3" in html
+    assert "缺少材料“参保人身份证明材料”。" in html and "revision）改为 3" in html
     assert "重新检测</button>" not in html, "a clerk cannot order an examination"
     assert "重新检测</button>" in text(reader("archivist").get(page(row)))
 

@@ -74,7 +74,9 @@ def test_a_package_is_handed_in_archived_found_by_name_and_number_and_read_for_a
         lambda: len(visitor.all("#underway tr .step-done")) == len(visitor.all("#underway tr .stepper li")),
         "every step is done",
     )
-    code = visitor.one("#underway a[href^='/records/']").text
+    [code] = visitor.until(
+        lambda: [link.text for link in visitor.all("#underway a[href^='/records/']")], "its code"
+    )
     assert code == "D019-ZY·DJ·2019·D100-000001"
 
     visitor.find(name)
@@ -112,7 +114,7 @@ def test_a_package_is_handed_in_archived_found_by_name_and_number_and_read_for_a
     visitor.click(code)
     visitor.until(lambda: visitor.has("h2", "当事人"), "the record page")
     assert number not in visitor.driver.page_source, "the number is covered again"
-    visitor.driver.find_element(By.PARTIAL_LINK_TEXT, "利用").click()
+    visitor.click_on("a[href*='tab=readings']")
     visitor.until(
         lambda: visitor.has("#content", f"{name}本人窗口核实参保时间"), "the reading stands in its ledger"
     )
@@ -129,11 +131,10 @@ def test_a_package_that_comes_back_says_why_and_how_to_hand_it_in_again(visitor,
     package = factories.a_hostile_bag(tmp_path, "missing-material", zip=True)
     visitor.one("#upload-files").send_keys(str(package))
     visitor.until(lambda: visitor.has("#underway .chip", "退回"), "the package is returned")
-    row = visitor.driver.find_element(By.XPATH, "//*[@id='underway']//tr[.//*[contains(text(),'退回')]]")
-    row.find_element(By.CSS_SELECTOR, "a[data-open]").click()
+    visitor.click_on("#underway tr:has(.tone-danger) a[data-open]")
     visitor.until(lambda: visitor.has("#content", "下一步"), "the page of the package")
     assert visitor.has("#content", "身份证明材料"), "the material that is missing is named"
-    assert "revision 改为 2" in visitor.one("body").text
+    assert "revision）改为 2" in visitor.one("body").text
     visitor.sign_out()
 
 
