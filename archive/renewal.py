@@ -197,19 +197,18 @@ class _Run:
             for answer in answers
             if answer.fault and answer.fault.kind == "lock" and answer.wish.row.state == "stored"
         ]
-        with transaction.atomic():
-            for answer in answers:
-                if answer.held is None:
-                    continue
-                copy, held = answer.wish.row, answer.held
-                row = Copy.objects.filter(pk=copy.pk, version=copy.version)
-                row = row.filter(Q(lock_until=None) | Q(lock_until__lte=held.lock_until))
-                row.update(
-                    lock_until=held.lock_until,
-                    lock_mode=held.lock_mode or "",
-                    renew_on=self._day(copy, held.lock_until),
-                )
-                self.done.copies += copy.lock_until is None or held.lock_until > copy.lock_until
+        for answer in answers:  # each by itself: rows held together would wait for fixity, and it for them
+            if answer.held is None:
+                continue
+            copy, held = answer.wish.row, answer.held
+            row = Copy.objects.filter(pk=copy.pk, version=copy.version)
+            row = row.filter(Q(lock_until=None) | Q(lock_until__lte=held.lock_until))
+            row.update(
+                lock_until=held.lock_until,
+                lock_mode=held.lock_mode or "",
+                renew_on=self._day(copy, held.lock_until),
+            )
+            self.done.copies += copy.lock_until is None or held.lock_until > copy.lock_until
         failed = [answer.wish.row.pk for answer in answers if answer.fault]
         Copy.objects.filter(pk__in=failed, renew_on=None).update(renew_on=self.today)
         if damaged:

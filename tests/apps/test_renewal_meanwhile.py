@@ -2,9 +2,11 @@
 forgotten by it, and what is lost keeps nothing else from being locked on."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from archive import extension, fixity, keeping, lock_modes, records, renewal, restoration, seals
@@ -172,3 +174,28 @@ def test_a_paper_that_was_not_there_for_a_day_is_asked_for_again(stores, actor, 
         patched.setattr(stores["local"], "extend_lock", missing)
         assert renewal.renew(actor=actor).failed
     assert EvidenceLock.objects.exists() and not EvidenceLock.objects.filter(renew_on=None).exists()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL locks rows")
+@pytest.mark.django_db(transaction=True)
+def test_no_booked_row_is_held_while_the_next_one_is_booked(stores, actor, monkeypatch):
+    """The nightly fixity books the same rows in another order: each would wait for the other, and one be thrown out."""
+    record = a_record(stores, locked=years(1))
+    whole, booked = renewal._Run._day, []
+
+    def ask_for_the_first():
+        try:
+            with transaction.atomic():
+                Copy.objects.select_for_update(nowait=True).get(pk=booked[0])
+        finally:
+            connections.close_all()
+
+    def meanwhile(run, copy, locked):
+        booked.append(copy.pk)
+        if len(booked) > 1:
+            with ThreadPoolExecutor(1) as other:
+                other.submit(ask_for_the_first).result()
+        return whole(run, copy, locked)
+
+    monkeypatch.setattr(renewal._Run, "_day", meanwhile)
+    assert renewal.renew(actor=actor).copies == len(booked) == len(copies(record)) > 1
