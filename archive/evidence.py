@@ -25,7 +25,7 @@ from archive import audit, permissions, seals, stores
 from archive.errors import StorageFailed, WrongInput
 from archive.models import CatalogueSnapshot, Event, Paper, Seal
 from archive.permissions import Actor
-from archive.storage import Store
+from archive.storage import GOVERNANCE, Store
 
 Proof = Callable[[bytes], bool]
 LARGEST = 512 * 1024 * 1024
@@ -38,12 +38,13 @@ SUBJECT = "evidence"
 @dataclass(frozen=True)
 class File:
     """One file that every store should hold. `name` for people; `versions`: store → the one that is asked for by its
-    version, by `verification`."""
+    version, by `verification`; `fonds`: whose mode of lock it takes."""
 
     name: str
     key: str
     proof: Proof
     versions: dict[str, str] = field(default_factory=dict)
+    fonds: int | None = None
 
 
 @dataclass
@@ -61,7 +62,8 @@ def expected() -> Iterator[File]:
         yield File(f"第 {seal.number} 号封存", seal.key, _seal_proof(seal.digest), seal.copies)
     for paper in Paper.objects.select_related("fonds").order_by("pk").iterator(500):
         for key in sorted({copy["key"] for copy in paper.copies}):
-            yield File(f"{paper.fonds.code} 全宗卷第 {paper.number} 号", key, _digest_proof(paper.sha256))
+            name = f"{paper.fonds.code} 全宗卷第 {paper.number} 号"
+            yield File(name, key, _digest_proof(paper.sha256), fonds=paper.fonds_id)
     runs = Event.objects.filter(kind="site", subject="fixity", action="fixity.run").order_by("sequence")
     for data in runs.values_list("data", flat=True).iterator(500):
         if data.get("file"):
@@ -203,6 +205,7 @@ def _put(store: Store, file: File, content: bytes) -> str:
         sha256=hashlib.sha256(content).hexdigest(),
         content_type="application/octet-stream",
         lock_until=stores.horizon(timezone.localdate()),
+        mode=stores.lock_mode(file.fonds) if file.fonds else GOVERNANCE,
     )
     if _content(store, file, stored.version) is None:
         raise StorageFailed(store=store.name, kind="changed", reason=f"{file.name}写入后读回的内容不同。")

@@ -10,9 +10,10 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from archive import evidence, fixity, fonds_file, seals
+from archive import evidence, fixity, fonds_file, lock_modes, seals
 from archive.errors import NotAllowed, StorageFailed, WrongInput
 from archive.models import Event, Seal
+from archive.storage import COMPLIANCE, GOVERNANCE
 from archive.verification import verify_audit
 from tests import filed
 from tests.damaged import content_of
@@ -53,6 +54,20 @@ def kept(two_stores, actor):
     seal = seals.seal_ledgers(actor=actor)
     run = Event.objects.get(action="fixity.run").data["file"]
     return {"seal": seal.key, "fixity": run, "paper": paper.copies[0]["key"]}
+
+
+def test_a_paper_of_a_fonds_in_compliance_is_put_again_in_compliance(two_stores, kept, actor):
+    """The page says so of whatever is put from then on; a lock that lies there may not be raised any more."""
+    manager, approver = filed.an_actor("manager"), filed.an_actor("approver")
+    change = lock_modes.ask(filed.a_fonds(), reason="上级要求", actor=manager)
+    lock_modes.confirm(change.pk, understood=True, actor=approver, today=change.confirm_from)
+    for kind in ("paper", "seal"):
+        spoil(two_stores, "second", kept[kind], "missing")
+    for found in evidence.wanting():
+        evidence.put_again(found, actor=filed.an_actor("archivist"), reason=WHY)
+    second = two_stores["second"]
+    modes = {kind: second.head(key, second.versions(key)[0].version).lock_mode for kind, key in kept.items()}
+    assert modes == {"paper": COMPLIANCE, "seal": GOVERNANCE, "fixity": GOVERNANCE}
 
 
 def all_wanting():
