@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
@@ -88,6 +89,8 @@ def listing(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     users = User.objects.filter(is_system=False)
     role, active = request.GET.get("role", ""), request.GET.get("active", "")
+    if who := request.GET.get("who", "").replace("\0", "").strip():
+        users = users.filter(Q(username__icontains=who) | Q(name__icontains=who))
     if role in ROLES:
         users = users.filter(assignments__role=role).distinct()
     if active in ("yes", "no"):
@@ -103,6 +106,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "role_choices": list(ROLES.items()),
         "role": role,
         "active": active,
+        "who": who,
         "action": {"label": "新增用户", "url": reverse("people:new")} if actor.may("people.manage") else None,
         "breadcrumbs": CRUMBS,
     }

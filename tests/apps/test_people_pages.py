@@ -34,6 +34,14 @@ def test_people_are_managed_by_the_secadmin_and_looked_at_by_the_auditor():
                 assert client.post(url(name, person)).status_code == 403, (role, name)
 
 
+def test_a_person_is_found_by_a_part_of_the_name_or_of_the_user_name():
+    filed.a_user("zhaowei", "赵薇薇")
+    filed.a_user("qianwei", "钱为")
+    for asked, found in (("薇", {"zhaowei"}), ("WEI", {"zhaowei", "qianwei"}), ("无此人\0", set())):
+        response = reader("secadmin").get(URL, {"who": asked})
+        assert {row["user"].username for row in response.context["users"]} == found, asked
+
+
 def test_a_new_person_gets_a_password_that_is_shown_once_and_works():
     client = reader("secadmin")
     response = client.post(reverse("people:new"), {"username": "wangwu", "name": "王五"})
