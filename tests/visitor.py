@@ -33,7 +33,7 @@ class Visitor:
 
     def until(self, condition, what: str):
         """The first true answer. What the browser cannot tell while a page gives way to the next is asked again."""
-        waiting = WebDriverWait(self.driver, 60, 0.1, ignored_exceptions=[WebDriverException])
+        waiting = WebDriverWait(self.driver, 180, 0.1, ignored_exceptions=[WebDriverException])
         try:
             answer = waiting.until(lambda _: condition())
         except Exception as fault:

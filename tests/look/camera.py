@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -49,7 +50,7 @@ def find_browser() -> tuple[str, str] | None:
 class Camera:
     """One browser with one viewport; a context manager, because a browser left behind eats memory."""
 
-    def __init__(self, size: tuple[int, int] = OFFICE, *, wait: float = 60) -> None:
+    def __init__(self, size: tuple[int, int] = OFFICE, *, wait: float = 180) -> None:
         self.size = size
         self.wait = wait
         self.complaints: list[str] = []
@@ -70,7 +71,8 @@ class Camera:
         self.driver = webdriver.Chrome(
             options=options, service=webdriver.ChromeService(executable_path=driver)
         )
-        self.driver.set_page_load_timeout(60)
+        self.driver.set_page_load_timeout(180)
+        self.driver.set_script_timeout(180)
         self._set_viewport(*self.size)
         return self
 
@@ -81,13 +83,18 @@ class Camera:
     def open(self, url: str) -> None:
         """Show the page and wait until fonts and pictures are there."""
         self.driver.get(url)
-        WebDriverWait(self.driver, self.wait).until(
+        self._until(
             lambda d: d.execute_script(
                 "return document.readyState === 'complete' && document.fonts.status === 'loaded'"
                 " && [...document.images].every((i) => i.loading === 'lazy' || i.complete)"
             )
         )
         self.listen(url)
+
+    def _until(self, condition: Callable[[webdriver.Chrome], object], otherwise: str = "") -> None:
+        """What the browser cannot tell while a page gives way to the next is asked again."""
+        waiting = WebDriverWait(self.driver, self.wait, 0.1, ignored_exceptions=[WebDriverException])
+        waiting.until(condition, otherwise)
 
     def sign_in(self, url: str, name: str, password: str) -> None:
         """Fill in the sign-in form at `url` and wait until it is left. Raises when it is not."""
@@ -96,8 +103,9 @@ class Camera:
         field = self.driver.find_element(By.NAME, "password")
         field.send_keys(password)
         field.submit()
-        WebDriverWait(self.driver, self.wait).until(
-            lambda d: not d.find_elements(By.NAME, "password"), f"sign-in as {name} did not succeed"
+        self._until(
+            lambda d: not d.current_url.startswith(url) and not d.find_elements(By.NAME, "password"),
+            f"sign-in as {name} did not succeed",
         )
 
     def shoot(
