@@ -63,12 +63,10 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
     if row is None and name not in stores.opened() and not Copy.objects.filter(store=name).exists():
         raise NotFound(what=f"存储“{name}”")
     form = Ask(request.POST or None)
-    if request.method == "POST":
-        permissions.require(actor, "retirement.ask")
-        if form.is_valid():
-            retirement.ask(name, **form.cleaned_data, actor=actor)
-            messages.success(request, "已申请，等档案负责人或主要负责人确认；确认之前可以撤回。")
-            return redirect("retirements:one", name=name)
+    if form.is_valid():
+        retirement.ask(name, **form.cleaned_data, actor=actor)
+        messages.success(request, "已申请，等档案负责人或主要负责人确认；确认之前可以撤回。")
+        return redirect("retirements:one", name=name)
     context = {"name": name, "row": row, "state": state_of(row), "form": form, "events": _history(name)}
     context |= _settling(row) if row and row.confirmed_at else _open(name, row, actor)
     context["breadcrumbs"] = [

@@ -1,6 +1,7 @@
 """A store that goes: `asked()`, `retired()` — by a system administrator and a manager. Plain functions.
 
-retired("second")          asked for, confirmed, and all its copies settled
+confirmed("second")        asked for and confirmed
+retired("second")          and all its copies settled
 """
 
 from django.utils import timezone
@@ -23,8 +24,13 @@ def asked(store="second", actor=None, **changed) -> StoreRetirement:
     return retirement.ask(store, **values, actor=actor or a_keeper())
 
 
+def confirmed(store="second", **changed) -> StoreRetirement:
+    row = asked(store, **changed)
+    return retirement.confirm(row.pk, understood=True, actor=filed.an_actor("manager"))
+
+
 def retired(store="second", **changed) -> StoreRetirement:
-    row = retirement.confirm(asked(store, **changed).pk, understood=True, actor=filed.an_actor("manager"))
+    row = confirmed(store, **changed)
     retirement.follow([row.pk])
     row.refresh_from_db()
     return row
