@@ -374,9 +374,9 @@ def spread(*, actor: Actor) -> int:
         if _lacking(hold):
             count += settle(hold, actor=actor).held
     held = Block.objects.filter(kind="hold", lifted_at=None).values("record")
-    stored = Copy.objects.filter(state="stored")
-    bare = stored.filter(legal_hold=False, object__record__in=held)
-    forgotten = stored.filter(legal_hold=True).exclude(object__record__in=held)
+    bare = Copy.objects.filter(state="stored", legal_hold=False, object__record__in=held)
+    there = Copy.objects.filter(state__in=["stored", "damaged"]).exclude(fault="missing")
+    forgotten = there.filter(legal_hold=True).exclude(object__record__in=held)
     for wrong in (bare, forgotten):
         changes.announce(TOPIC, *set(wrong.values_list("object__record_id", flat=True)))
     return count

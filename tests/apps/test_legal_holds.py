@@ -165,6 +165,22 @@ def test_a_hold_lifted_by_its_person_while_the_copy_is_read_is_no_damage(
     assert ended and {copy.state for copy in Copy.objects.all()} == {"stored"}
 
 
+def test_a_row_that_still_says_held_after_a_backup_was_restored_comes_right_by_itself(
+    two_stores, record, manager, actor
+):
+    """The hold was ended, and lifted in the stores, after the backup was taken."""
+    placed = hold(record, manager)
+    followed()
+    holds.end(placed, "判决生效", actor=manager)
+    followed()
+    Copy.objects.update(legal_hold=True)
+    fixity.sweep(actor=actor, everything=True)
+    holds.spread(actor=actor)
+    followed()
+    fixity.sweep(actor=actor, everything=True)
+    assert set(Copy.objects.values_list("state", "legal_hold")) == {("stored", False)}
+
+
 def test_what_the_store_has_lost_keeps_no_message_waiting(two_stores, record, manager):
     """Nobody has noticed yet that it is gone: there is nothing to hold, and nothing to lift."""
     damage(two_stores, copies(record, "second")[0], "all missing")
