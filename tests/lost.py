@@ -21,7 +21,7 @@ NATURAL = {
     "archive.counter": ("scope",),
     "archive.determination": ("key", "kind", "decided_at"),
     "archive.fonds": ("code",),
-    "archive.department": ("name",),
+    "archive.department": ("fonds", "name"),
 }
 """Tables whose number of a row says nothing → what names a row of it."""
 

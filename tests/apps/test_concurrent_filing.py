@@ -104,7 +104,8 @@ def test_departments_made_on_the_way_keep_no_filing_waiting_for_ever():
     assert Department.objects.count() == 13
 
 
-def test_three_who_keep_one_record_at_once_write_it_once(stores, actor):
+def test_three_who_keep_one_record_at_once_write_it_once(stores, actor, monkeypatch):
+    monkeypatch.setattr(keeping, "PATIENCE", 600)
     content = b"%PDF one form"
     new = a_new_record(objects=(an_object(content),))
     record = records.create(new, actor=actor, store_names=["local"])

@@ -139,7 +139,7 @@ def one_store(tmp_path, monkeypatch):
 
     def of(kind):
         store = kind(StoreConfig(name="local", path=str(tmp_path / "store")))
-        monkeypatch.setattr(archive_stores, "configured", lambda: {"local": store})
+        monkeypatch.setattr(archive_stores, "opened", lambda: {"local": store})
         return store
 
     return of
