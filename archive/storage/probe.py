@@ -35,6 +35,7 @@ UNREACHED = ("unreachable", "denied", "full", "failed")
 PASSING = ("unreachable", "full")
 """Kinds that tell nothing about promises at any time."""
 _TRY_OTHER = "这个存储不能用来长期保存；请换用支持 Object Lock 的存储，或升级它。"
+_SHORTER = f"{_TRY_OTHER}只是年限设得太远的，请把 ARCHIVE_LOCK_HORIZON_YEARS 设短些。"
 _LATER = "稍后再试；仍不行请检查权限。"
 _SURPRISES = (StorageFailed, KeyError, TypeError, ValueError, OSError)
 
@@ -223,7 +224,7 @@ def _locks(store, now: datetime, horizon: timedelta) -> Iterator[ProbeResult]:
         held = _probe_object(store, LOCK_KEY, now + horizon, now)
     except _SURPRISES as error:
         _pass_on(error)
-        yield _failed("lock", f"锁定没有生效：{error}", _TRY_OTHER)
+        yield _failed("lock", f"锁定没有生效：{error}", _SHORTER)
         return
     yield (kept := _lock_kept(held))
     if kept.state != "ok":
@@ -237,11 +238,13 @@ def _locks(store, now: datetime, horizon: timedelta) -> Iterator[ProbeResult]:
 
 
 def _probe_object(store, key: str, until: datetime, now: datetime) -> StoredObject:
-    """The newest probe object under `key`; a fresh one where there is none or its lock is about to end."""
+    """The newest probe object under `key`; a fresh one where there is none, or its lock was asked for less than the
+    horizon of today, or is about to end."""
     for found in store.versions(key):
         if found.marker:
             continue
-        if _asked(held := store.head(key, found.version)) > now + SPARE:
+        asked = _asked(held := store.head(key, found.version))
+        if asked > now + SPARE and asked - held.written_at > until - now - SPARE:
             return held
         if held.metadata.get(ASKED) == NOTHING:  # a killed probe left it above
             _drop(store, key, found.version)
@@ -272,7 +275,7 @@ def _lock_kept(held: StoredObject) -> ProbeResult:
     asked = _asked(held)
     if held.lock_until is None or held.lock_until < asked:
         kept = f"{held.lock_until:%Y-%m-%d}" if held.lock_until else "没有锁定"
-        return _failed("lock", f"要求锁定到 {asked:%Y-%m-%d}，读回是{kept}。", _TRY_OTHER)
+        return _failed("lock", f"要求锁定到 {asked:%Y-%m-%d}，读回是{kept}。", _SHORTER)
     return _ok("lock", f"锁定到 {held.lock_until:%Y-%m-%d}，读回一致。")
 
 

@@ -1,6 +1,7 @@
 """A store that breaks one promise fails exactly that line of the probe, and an honest one fails none."""
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -73,6 +74,16 @@ def test_the_last_honest_year_is_told_at_every_run(config, liar, year):
         (far,) = [result for result in liar(config).probe() if result.name == "far-date"]
         assert year in far.message and far.remedy
     assert len(liar(config).versions(FAR_KEY)) == 1
+
+
+def test_a_horizon_that_was_set_farther_is_tried_anew_and_one_too_far_is_said(config):
+    """The lock that an earlier probe left was asked for less."""
+    assert "lock" not in broken(WrapsAt2106(config))
+    (lock,) = [one for one in WrapsAt2106(replace(config, horizon_days=36500)).probe() if one.name == "lock"]
+    assert lock.state == "failed" and "ARCHIVE_LOCK_HORIZON_YEARS" in lock.remedy
+    for _ in range(2):
+        assert "lock" not in broken(LocalStore(replace(config, horizon_days=36500)))
+    assert len(LocalStore(config).versions(LOCK_KEY)) == 2  # of ten years, and of a hundred
 
 
 @pytest.mark.parametrize("kind", ["unreachable", "full"])
