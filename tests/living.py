@@ -81,7 +81,7 @@ class Living(Installation):
                 cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.pid_file.write_text(str(self.serving.pid))
-        wait_for(self.answers, seconds=180, what=lambda: f"no answer of {self.base}:\n{self.log.read_text()}")
+        wait_for(self.answers, seconds=600, what=lambda: f"no answer of {self.base}:\n{self.log.read_text()}")
 
     def answers(self) -> bool:
         assert self.serving.poll() is None, self.log.read_text()

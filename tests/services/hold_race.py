@@ -82,7 +82,7 @@ def race(house, register, chosen, draw, faults) -> None:
 
 def hold_all(house, some, seed, late) -> None:
     """`late`: wait until the execution of this register has marked its first row."""
-    draw, until = random.Random(seed), time.monotonic() + 20
+    draw, until = random.Random(seed), time.monotonic() + 600
     while late and time.monotonic() < until and not late.rows.exclude(state="listed").exists():
         time.sleep(0.005)
     for record in some:

@@ -50,7 +50,7 @@ def test_a_killed_process_of_the_family_is_started_again(archive):
     os.killpg(before["work"], signal.SIGKILL)
     after = wait_for(
         lambda: (family := archive.family()).get("work", before["work"]) != before["work"] and family,
-        seconds=180,
+        seconds=600,
         what="the worker is not there again",
     )
     assert after | {"work": 0} == before | {"work": 0}, "who was not killed goes on"
@@ -70,7 +70,7 @@ def test_web_and_worker_killed_during_uploads_lose_nothing_that_was_acknowledged
                 answer = json.loads(client.send("/intake/upload/", {}, {"files": package}))
             except (OSError, http.client.HTTPException, AttributeError):
                 open_ended.append(package)  # the line broke, before or after it was received: nobody can know
-                wait_for(archive.answers, seconds=180)
+                wait_for(archive.answers, seconds=600)
             else:
                 assert answer["state"] == "received", answer
                 acknowledged.append(package)
@@ -81,7 +81,7 @@ def test_web_and_worker_killed_during_uploads_lose_nothing_that_was_acknowledged
     for _ in range(KILLS):  # each time when as many as there are uploaders have begun another one
         for _ in range(UPLOADERS):
             three.acquire()
-        family = wait_for(lambda: {"web", "work"} <= set(f := archive.family()) and f, seconds=180)
+        family = wait_for(lambda: {"web", "work"} <= set(f := archive.family()) and f, seconds=600)
         os.killpg(family["web"], signal.SIGKILL)
         os.killpg(family["work"], signal.SIGKILL)
     for uploader in uploaders:
@@ -95,7 +95,7 @@ def test_web_and_worker_killed_during_uploads_lose_nothing_that_was_acknowledged
     numbers = {package.stem for package in packages}
     wait_for(
         lambda: all(states(archive).get(number) == ["archived"] for number in numbers),
-        seconds=240, what=lambda: f"not all archived once: {states(archive)}",
+        seconds=600, what=lambda: f"not all archived once: {states(archive)}",
     )  # fmt: skip
     [(codes, records)] = archive.rows("select count(distinct reference_code), count(*) from archive_record")
     assert codes == records == len(packages)
@@ -116,10 +116,10 @@ def test_told_to_stop_the_whole_family_stops(archive, number):
 def test_when_the_head_is_killed_nobody_stays_behind_on_its_port(archive):
     if archive.serving is None:
         archive.serve()
-    family = wait_for(lambda: len(found := archive.family()) == len(FAMILY) and found, seconds=180)
+    family = wait_for(lambda: len(found := archive.family()) == len(FAMILY) and found, seconds=600)
     archive.stop(signal.SIGKILL)
     wait_for(
         lambda: not [name for name, pid in family.items() if alive(pid)],
-        seconds=180,
+        seconds=600,
         what=f"still there: {family}",
     )
