@@ -282,11 +282,12 @@ def _believe(outcomes: list[Outcome]) -> None:
 def _book(run: FixityRun, outcomes: list[Outcome], *, actor: Actor) -> list[Outcome]:
     """Write down what was seen; those that are damage."""
     now = timezone.now()
-    as_before = [o.target.id for o in outcomes if not o.fault and o.target.state == "stored"]
-    Copy.objects.filter(pk__in=as_before).update(checked_at=now)
     news = [o for o in outcomes if o.fault or o.target.state != "stored"]
     news.sort(key=lambda o: (o.target.record, o.target.id))  # locks are taken in one order
     damaged = [outcome for outcome in news if _book_one(run, outcome, now, actor=actor)]
+    # Last: whoever locks a record locks its copies after it.
+    as_before = [o.target.id for o in outcomes if not o.fault and o.target.state == "stored"]
+    Copy.objects.filter(pk__in=as_before).update(checked_at=now)
     run.damaged += len(damaged)
     run.checked += len(outcomes)
     run.bytes += sum(outcome.bytes for outcome in outcomes)

@@ -8,6 +8,7 @@ from archive import audit, keks, terms
 from archive.errors import NotAllowed, NotFound, WrongInput, WrongState
 from archive.models import Department, Fonds, Record, SourceSystem
 from archive.permissions import Actor
+from archive.stores import OWN
 
 
 @transaction.atomic
@@ -19,6 +20,8 @@ def make_fonds(code: str, name: str, *, actor: Actor, scheme: str = "stage") -> 
     code, name = code.strip(), name.strip()
     if not re.fullmatch(r"[A-Za-z0-9]{1,12}", code):
         raise WrongInput(field="全宗号", reason=f"“{code}”应由 1 至 12 位字母和数字组成，例如 D019。")
+    if f"{code.lower()}/" in OWN:
+        raise WrongInput(field="全宗号", reason=f"“{code}”是系统自己的文件在存储里的名字，请另取一个。")
     if not name:
         raise WrongInput(field="全宗名称", reason="不能为空。")
     if scheme not in terms.SCHEMES:

@@ -116,3 +116,9 @@ def test_two_fonds_never_differ_by_case_alone(actor):
     holdings.make_fonds("d019x", "甲", actor=actor)
     with pytest.raises(WrongInput, match="大小写"):
         holdings.make_fonds("D019X", "乙", actor=actor)
+
+
+@pytest.mark.parametrize("code", ["seals", "Ledger", "FONDSFILE"])
+def test_no_fonds_is_called_as_the_archive_s_own_files_are_in_a_store(actor, code):
+    with pytest.raises(WrongInput, match="请另取一个"):
+        holdings.make_fonds(code, "某中心", actor=actor)
