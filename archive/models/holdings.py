@@ -4,6 +4,7 @@ from django.db import models
 
 from archive import terms
 from archive.identifiers import new_id
+from archive.models.people import OfTwoPersons
 
 
 class Fonds(models.Model):
@@ -44,38 +45,23 @@ class Department(models.Model):
         return f"{self.fonds.code} {self.name}"
 
 
-class LockModeChange(models.Model):
+class LockModeChange(OfTwoPersons):
     """改为 COMPLIANCE 锁定: asked by one person, may be withdrawn while the window runs, confirmed by another after it.
     From then on nobody, not even the owner of the store, can delete a locked object before its day."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     fonds = models.ForeignKey(Fonds, models.PROTECT, related_name="lock_changes")
     reason = models.CharField("理由", max_length=300)
-    asked_at = models.DateTimeField()
-    asked_by = models.ForeignKey("archive.User", models.PROTECT, related_name="+")
-    asked_by_name = models.CharField(max_length=60)
     confirm_from = models.DateField("可确认日")
-    confirmed_at = models.DateTimeField(null=True)
-    confirmed_by = models.ForeignKey("archive.User", models.PROTECT, related_name="+", null=True)
-    confirmed_by_name = models.CharField(max_length=60, blank=True)
-    withdrawn_at = models.DateTimeField(null=True)
-    withdrawn_by_name = models.CharField(max_length=60, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "锁定方式变更"
         constraints = [
+            *OfTwoPersons.Meta.constraints,
             models.UniqueConstraint(
                 fields=["fonds"],
                 condition=models.Q(withdrawn_at__isnull=True),
                 name="one_lock_mode_change_per_fonds",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(confirmed_by__isnull=True) | ~models.Q(confirmed_by=models.F("asked_by")),
-                name="lock_mode_change_takes_two_persons",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(confirmed_at__isnull=True) | models.Q(withdrawn_at__isnull=True),
-                name="confirmed_lock_mode_stays",
             ),
         ]
 

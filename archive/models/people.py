@@ -36,6 +36,32 @@ class User(AbstractUser):
         return self.name
 
 
+class OfTwoPersons(models.Model):
+    """What one person asks for and another confirms. Until then it may be withdrawn; once confirmed it stays."""
+
+    asked_at = models.DateTimeField()
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    asked_by_name = models.CharField(max_length=60)
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True)
+    confirmed_by_name = models.CharField(max_length=60, blank=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by_name = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(confirmed_by__isnull=True) | ~models.Q(confirmed_by=models.F("asked_by")),
+                name="%(class)s_takes_two_persons",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(confirmed_at__isnull=True) | models.Q(withdrawn_at__isnull=True),
+                name="%(class)s_confirmed_stays",
+            ),
+        ]
+
+
 class Assignment(models.Model):
     """One role of one user, in one fonds (or the whole site), over a part of it. None = all of that kind."""
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from archive.identifiers import new_id
+from archive.models.people import OfTwoPersons
 
 
 class StoreReading(models.Model):
@@ -53,7 +54,7 @@ class EvidenceLock(models.Model):
         return f"{self.store} {self.key}"
 
 
-class StoreRetirement(models.Model):
+class StoreRetirement(OfTwoPersons):
     """存储退役: a store that is gone for good. Asked by who keeps the machines, confirmed by somebody who answers for the
     archive. From then on nothing is written, read, checked or owed there, and its name is never used again."""
 
@@ -65,32 +66,17 @@ class StoreRetirement(models.Model):
     medium = models.CharField("介质", max_length=10, choices=list(MEDIA.items()))
     gone_on = models.DateField("介质处理日期")
     paper = models.CharField("凭据", max_length=120)  # number or name of what proves it
-    asked_at = models.DateTimeField()
-    asked_by = models.ForeignKey("archive.User", models.PROTECT, related_name="+")
-    asked_by_name = models.CharField(max_length=60)
-    withdrawn_at = models.DateTimeField(null=True)
-    withdrawn_by_name = models.CharField(max_length=60, blank=True)
-    confirmed_at = models.DateTimeField(null=True)
-    confirmed_by = models.ForeignKey("archive.User", models.PROTECT, related_name="+", null=True)
-    confirmed_by_name = models.CharField(max_length=60, blank=True)
     place = models.CharField(max_length=16, blank=True)  # where it was configured to be when it was confirmed
     settled_at = models.DateTimeField(null=True)  # all its copies are `removed`
 
     class Meta:
         verbose_name = verbose_name_plural = "存储退役"
         constraints = [
+            *OfTwoPersons.Meta.constraints,
             models.UniqueConstraint(
                 fields=["store"],
                 condition=models.Q(withdrawn_at__isnull=True),
                 name="one_retirement_per_store",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(confirmed_by__isnull=True) | ~models.Q(confirmed_by=models.F("asked_by")),
-                name="store_retirement_takes_two_persons",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(confirmed_at__isnull=True) | models.Q(withdrawn_at__isnull=True),
-                name="confirmed_retirement_stays",
             ),
         ]
 
