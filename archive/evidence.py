@@ -92,7 +92,7 @@ def _seal_proof(digest: str) -> Proof:
 def only_in(store: str, others: Set[str]) -> list[str]:
     """Seals and papers that none of the `others` is known to have, by name. Asks rows only; what need not live on
     (results of fixity, snapshots) is not among them."""
-    again = {key for name, key in restored() if name in others}
+    again, lacks = restored().keys(), _lacking(timezone.now())[0]
     held = [(f"第 {number} 号封存", key, copies.keys()) for number, key, copies in
             Seal.objects.order_by("number").values_list("number", "key", "copies").iterator(2000)]  # fmt: skip
     for paper in Paper.objects.select_related("fonds").order_by("pk").iterator(2000):
@@ -101,7 +101,15 @@ def only_in(store: str, others: Set[str]) -> list[str]:
             (f"{paper.fonds.code} 全宗卷第 {paper.number} 号", key, lies)
             for key in {copy["key"] for copy in paper.copies}
         ]
-    return [name for name, key, lies in held if store in lies and not others & lies and key not in again]
+
+    def has(other: str, key: str, lies: Set[str]) -> bool:
+        return (other in lies or (other, key) in again) and (other, key) not in lacks
+
+    return [
+        name
+        for name, key, lies in held
+        if store in lies and not any(has(other, key, lies) for other in others)
+    ]
 
 
 def look(file: File, told: Mapping[tuple[str, str], str]) -> Found:
@@ -161,6 +169,12 @@ def check(day: date, *, actor: Actor) -> tuple[int, int]:
 
 def lacking(now: datetime) -> tuple[int, datetime | None]:
     """(how many files some store lacks, as far as the last round tells; when it was looked last)."""
+    found, last = _lacking(now)
+    gone = stores.retired()
+    return len({key for name, key in found if name not in gone}), last
+
+
+def _lacking(now: datetime) -> tuple[set[tuple[str, str]], datetime | None]:
     rows = Event.objects.filter(kind="site", subject=SUBJECT, at__gt=now - timedelta(days=ROUND_DAYS))
     found: set[tuple[str, str]] = set()
     last = None
@@ -170,8 +184,7 @@ def lacking(now: datetime) -> tuple[int, datetime | None]:
             last = at
         else:
             found.discard((data["store"], data["key"]))
-    gone = stores.retired()
-    return len({key for name, key in found if name not in gone}), last
+    return found, last
 
 
 def put_again(found: Found, *, actor: Actor, reason: str) -> list[str]:

@@ -57,8 +57,8 @@ def _keep(record_id: UUID, source: Source | None, actor: Actor) -> bool:
     if source is None:
         todo = [copy for copy in todo if copy.object_id in proven or copy.object.role in MADE]
         source = _nothing_staged
-    if not todo:
-        return not unwritten
+    if not todo:  # of what lies in retired stores alone, nothing is known to be written
+        return bool(copies) and not unwritten
     Copy.objects.filter(pk__in=[copy.pk for copy in todo]).update(attempts=F("attempts") + 1)
     lock = stores.lock_until(record, today=timezone.localdate())
 
@@ -130,7 +130,7 @@ def _book(record: Record, done: list, faults: list, *, actor: Actor) -> bool:
                 _say(record, "copy.restored", {"store": copy.store}, actor)
         for copy, fault in faults:
             pause = min(3600, 15 * 2 ** min(copy.attempts, 8))
-            Copy.objects.filter(pk=copy.pk).update(
+            Copy.objects.filter(pk=copy.pk, state__in=UNWRITTEN).update(
                 state="failed", fault=fault[:300], try_after=now + timedelta(seconds=pause)
             )
             if copy.attempts == 0:  # once a copy, not once a try

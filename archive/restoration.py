@@ -13,6 +13,7 @@ Contract:
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -223,14 +224,20 @@ class Loss:
 
 
 def losses(record_ids: Iterable[UUID]) -> dict[str, Loss]:
-    """By object id, of these records."""
+    """By object id, of these records. What was read whole since then is lost no more."""
     rows = Event.objects.filter(
         kind="record", subject__in=[str(pk) for pk in record_ids], action__in=(STATED, CONFIRMED)
     ).order_by("subject", "sequence")
     found: dict[str, Loss] = {}
+    at: dict[str, datetime] = {}
     for row in rows:
         confirmed = row.action == CONFIRMED
         found[row.data["object"]] = Loss(row.actor, row.actor_name, row.data["reason"], confirmed)
+        at[row.data["object"]] = row.at
+    sound = Copy.objects.filter(SOUND, object__in=list(found), checked_at__isnull=False)
+    for item, checked_at in sound.values_list("object_id", "checked_at"):
+        if checked_at > at[str(item)]:
+            found.pop(str(item), None)
     return found
 
 

@@ -4,8 +4,9 @@ Contract:
 - One person asks: what became of the medium, on which day, and which paper proves it. Another one confirms. Until then
   nothing changes, and it may be withdrawn. Once confirmed it stays, and the name is never used again.
 - It never takes the last good copy. A confirmation is refused while the store is the only one, while a fonds has chosen
-  it, and while a file held has no good copy (`stored`) in another store in use, unless two persons wrote down its loss
-  (`restoration`). This is proven inside the transaction that confirms, while nobody can write a copy.
+  it, and while a file held has no good copy (`stored`) in another store that is in use, answers, and is not asked for
+  too, unless two persons wrote down its loss (`restoration`). This is proven inside the transaction that confirms, while
+  nobody can write a copy.
 - From the confirmation on `stores.configured` knows the store no more: it is not written, read, checked, renewed, probed
   or owed anything, even where the configuration still names it. Nothing is removed from it.
 - Its copies become `removed`, with the reason on each, in bounded batches (`settle`); a killed one goes on.
@@ -13,18 +14,18 @@ Contract:
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from archive import audit, changes, evidence, permissions, privacy, restoration, seals, stores
-from archive.errors import ArchiveError, NotAllowed, NotFound, WrongInput, WrongState
+from archive import audit, changes, evidence, permissions, privacy, restoration, seals, standing, stores
+from archive.errors import ArchiveError, NotAllowed, NotFound, StorageFailed, WrongInput, WrongState
 from archive.models import Copy, DigitalObject, EvidenceLock, Fonds, StoreRetirement
 from archive.permissions import Actor
 
@@ -47,16 +48,20 @@ class StillNeeded(ArchiveError):
 @dataclass
 class Needed:
     """Files held whose only hope lies in the store: how many, and of how many records of which fonds (`more`: at least).
-    `first`: some of them."""
+    `first`: some of them; `silent`: stores that count for nothing because they do not answer, or hold nothing."""
 
     files: int = 0
     records: dict[str, set[UUID]] = field(default_factory=lambda: defaultdict(set))
     more: bool = False
     first: list[DigitalObject] = field(default_factory=list)
+    silent: Collection[str] = ()
 
     def __str__(self) -> str:
         each = "、".join(f"{code} 全宗 {len(ids)} 件档案" for code, ids in sorted(self.records.items()))
-        return f"{'至少 ' if self.more else ''}{self.files} 个文件（{each}）在别的存储里没有完好的副本"
+        words = f"{'至少 ' if self.more else ''}{self.files} 个文件（{each}）在别的存储里没有完好的副本"
+        return words + (
+            f"（{'、'.join(sorted(self.silent))} 现在读不到，或里面是空的，不算）" if self.silent else ""
+        )
 
 
 def current(store: str) -> StoreRetirement | None:
@@ -64,11 +69,28 @@ def current(store: str) -> StoreRetirement | None:
     return StoreRetirement.objects.filter(store=store, withdrawn_at=None).first()
 
 
-def needed(store: str) -> Needed:
+def silent(store: str) -> set[str]:
+    """Other stores in use that do not answer, or are as empty as a disk that is not mounted. Asks them all."""
+    others = {*stores.configured()} - {store}
+    found = {*standing.unanswering(others)}
+    for name in others - found:
+        try:
+            standing.require_inhabited([name])
+        except StorageFailed:
+            found.add(name)
+    return found
+
+
+def _others(store: str, silent: Collection[str]) -> set[str]:
+    """Stores whose copies count: one of which somebody says that it is gone too does not."""
+    leaving = StoreRetirement.objects.filter(withdrawn_at=None).values_list("store", flat=True)
+    return {*stores.configured()} - {store, *leaving, *silent}
+
+
+def needed(store: str, silent: Collection[str]) -> Needed:
     """What still needs this store. Walks its copies: seconds for a million."""
-    found = Needed()
-    others = [name for name in stores.configured() if name != store]
-    good = Copy.objects.filter(object=OuterRef("object"), state="stored", store__in=others)
+    found = Needed(silent=silent)
+    good = Copy.objects.filter(object=OuterRef("object"), state="stored", store__in=_others(store, silent))
     rows = Copy.objects.filter(~Exists(good), store=store, object__record__state="archived")
     rows = rows.exclude(state="removed").order_by("pk").select_related("object__record__fonds")
     for part in seals.batches((copy.object for copy in rows.iterator(BATCH)), BATCH):
@@ -95,9 +117,9 @@ def obstacle(store: str) -> str:
     return ""
 
 
-def only_here(store: str) -> list[str]:
+def only_here(store: str, silent: Collection[str]) -> list[str]:
     """Seals and papers of the fonds file that no other store in use is known to have."""
-    return evidence.only_in(store, {*stores.configured()} - {store})
+    return evidence.only_in(store, _others(store, silent))
 
 
 # --- two persons --------------------------------------------------------------------------------------------------
@@ -144,7 +166,8 @@ def confirm(row_id: UUID, *, understood: bool, actor: Actor) -> StoreRetirement:
     """
     _require(actor, "retirement.confirm")
     row = StoreRetirement.objects.filter(pk=row_id).first()
-    lost = only_here(row.store) if row else []  # only ever gets fewer: asked before anybody has to wait
+    unheard = silent(row.store) if row else ()  # before anybody has to wait
+    lost = only_here(row.store, unheard) if row else []
     with transaction.atomic():
         row = _locked(row_id, actor, "retirement.confirm", "确认")
         if actor.id == row.asked_by_id:
@@ -154,7 +177,7 @@ def confirm(row_id: UUID, *, understood: bool, actor: Actor) -> StoreRetirement:
         _nobody_writes_copies()
         if why := obstacle(row.store):
             raise StillNeeded(store=row.store, reason=why)
-        if (still := needed(row.store)).files:
+        if (still := needed(row.store, unheard)).files:
             raise StillNeeded(store=row.store, reason=f"还有{still}。{WAYS}")
         if lost and row.medium != "lost":
             why = f"还有 {len(lost)} 份系统文件（如{lost[0]}）只知道在这里。请先用 manage.py repair --files 存入别的存储。"
@@ -239,9 +262,10 @@ def follow(ids: Sequence[UUID]) -> None:
 
 
 def announce() -> None:
-    """A daily job: what was being filed while the confirmation came may owe the store a copy ever since."""
-    names = Copy.objects.filter(state__in=["pending", "failed"], store__in=list(stores.retired()))
-    late = StoreRetirement.objects.filter(withdrawn_at=None, store__in=names.values("store"))
+    """A daily job: what was being filed while the confirmation came may owe the store a copy ever since, and a rebuilt
+    catalogue may be older than the retirement."""
+    left = Copy.objects.filter(store=OuterRef("store")).exclude(state="removed")
+    late = StoreRetirement.objects.filter(Q(settled_at=None) | Exists(left), confirmed_at__isnull=False)
     with transaction.atomic():
         changes.announce(TOPIC, *late.values_list("pk", flat=True))
 

@@ -151,9 +151,10 @@ def _owe(fonds: Fonds, name: str) -> tuple[int, bool]:
 
 
 def _lacking(fonds: Fonds, name: str):
-    """Objects held with a good copy, and none (nor one owed, nor a damaged one) in that store."""
+    """Objects held with a good copy, or one owed to any store, and none (nor one owed, nor a damaged one) in that store:
+    the only store that was chosen may have died before anything was written."""
     here = Copy.objects.filter(object=OuterRef("pk"), store=name).exclude(state="removed", version="")
-    good = Copy.objects.filter(object=OuterRef("pk"), state="stored")
+    good = Copy.objects.filter(object=OuterRef("pk"), state__in=["stored", *WAITING])
     held = DigitalObject.objects.filter(record__fonds=fonds, record__state="archived")
     return held.filter(~Exists(here), Exists(good))
 

@@ -87,7 +87,8 @@ def _open(name: str, row: StoreRetirement | None, actor: Actor) -> dict[str, Any
     """What a confirmation would mean, and what stands in its way."""
     counts = _counts(name)
     copies = counts.get("stored", 0) + counts.get("damaged", 0)
-    needed, only_here = retirement.needed(name), retirement.only_here(name)
+    silent = retirement.silent(name)
+    needed, only_here = retirement.needed(name, silent), retirement.only_here(name, silent)
     confirming = Understand()
     confirming.fields["understood"].label = (
         f"我明白：这里的 {amount(copies)} 个副本已随介质而去；以后销毁这些档案，凭证上写的是上面的凭据，不是列举证明；"

@@ -51,8 +51,10 @@ def bring(wanted: Sequence[Wanted], pool: ThreadPoolExecutor | None, report: Rep
                     row = Copy(object=item, store=store, key=stores.key_of(one.fonds, one.record, item.pk))
                     row.state = "removed" if one.gone or store in retired else "pending"
                     new.append(row)
-                elif not one.changed and row.version in {version.version for version in held}:
-                    continue
+                elif store in retired or (
+                    not one.changed and row.version in {version.version for version in held}
+                ):
+                    continue  # what lay in a retired store is settled later (`retirement`)
                 else:
                     old.append(row)
                 if held:

@@ -104,6 +104,7 @@ def _list(seen: sqlite3.Connection, found: Reconciled) -> None:
     )
     named = set(
         Copy.objects.exclude(state__in=["pending", "removed"])
+        .exclude(store__in=stores.retired())
         .order_by()
         .values_list("store", flat=True)
         .distinct()
@@ -205,6 +206,7 @@ def _keep_free(codes: Iterable[str]) -> None:
 def _absent(seen: sqlite3.Connection, found: Reconciled, actor: Actor) -> None:
     """Copies that should be there and are not; records of which nothing is anywhere."""
     held = Copy.objects.filter(state__in=["stored", "damaged"], object__record__state="archived")
+    held = held.exclude(store__in=stores.retired())
     fields = ("pk", "object_id", "object__record_id", "store", "version")
     record, missing, there = None, [], False
     rows = held.order_by("object__record_id", "pk").values_list(*fields)

@@ -24,8 +24,11 @@ from archive import (
     spreading,
 )
 from archive import stores as archive_stores
+from archive.errors import StorageFailed
 from archive.models import CatalogueSnapshot, Copy, EvidenceLock, StoreRetirement
+from archive.storage.local import LocalStore
 from config import checks, promises
+from config.backup import reconciling
 from retention import disposal
 from search.engine import engine
 from tests import filed
@@ -168,6 +171,59 @@ def test_a_catalogue_rebuilt_without_the_store_knows_of_its_retirement_and_misse
     assert not [words for words in report.problems if "second" in str(words)]
     assert set(archive_stores.retired()) == {"second"}
     assert {copy.state for copy in copies(record, "second")} == {"removed"}
+
+
+def test_a_catalogue_rebuilt_before_the_copies_were_settled_settles_them(
+    two_stores, actor, committed, monkeypatch
+):
+    engine().ensure()
+    filed.a_record(two_stores)
+    confirmed()
+    snapshots.take(actor=actor)
+    monkeypatch.setenv("ARCHIVE_STORES", "local")
+    archive_stores.forget()
+    lose_the_database()
+    report = rebuilding.rebuild(actor=actor)
+    assert not [words for words in report.problems if "second" in str(words)]
+    retirement.announce()
+    while retirement.settle():
+        pass
+    assert states("second") == {"removed"}
+
+
+def test_reconciling_misses_nothing_in_a_store_whose_copies_are_not_settled_yet(
+    two_stores, actor, monkeypatch
+):
+    filed.a_record(two_stores)
+    confirmed()
+    monkeypatch.setenv("ARCHIVE_STORES", "local")
+    archive_stores.forget()
+    found = reconciling.reconcile(actor=actor)
+    assert (found.unasked, found.missing_copies, states("second")) == ("", 0, {"stored"})
+
+
+class Late(LocalStore):
+    """Its store is retired, and the copies are settled, while it is written to; then it fails."""
+
+    def put(self, *args, **more):
+        if not archive_stores.retired():
+            retired()
+        raise StorageFailed(store=self.name, kind="unreachable", reason="断开了")
+
+
+def test_what_could_not_be_written_while_the_store_was_retired_stays_settled(two_stores, actor):
+    record = filed.a_record(["local"])
+    for copy in copies(record):
+        Copy.objects.create(object=copy.object, store="second", key=copy.key)
+    two_stores["second"].__class__ = Late
+    keeping.keep(record.pk, None, actor=actor)
+    assert states("second") == {"removed"}
+
+
+def test_what_is_owed_to_a_retired_store_alone_is_not_said_to_be_written(two_stores, actor):
+    confirmed()  # while it was being filed
+    record = filed.records.create(filed.a_new_record(), actor=actor, store_names=["second"])
+    assert not keeping.keep(record.pk, None, actor=actor), "what was staged would be thrown away"
 
 
 # Destruction

@@ -24,7 +24,7 @@ from archive.models import Copy, Event, Record, StoreRetirement
 from archive.permissions import ROLES
 from archive.retirement import StillNeeded
 from tests import filed
-from tests.damaged import copies, damage
+from tests.damaged import content_of, copies, damage, files_of
 from tests.retired import a_keeper, asked, confirmed, retired, states
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -157,6 +157,46 @@ def test_a_copy_in_a_store_that_was_just_retired_is_no_good_copy_either(two_stor
     assert "全宗 1 件档案" in refused(asked(), gone={"third"})
 
 
+def test_a_copy_in_a_store_that_is_asked_for_too_is_no_good_copy(two_stores, monkeypatch, tmp_path):
+    monkeypatch.setenv("ARCHIVE_STORES", "local,second,third")
+    monkeypatch.setenv("THIRD_PATH", str(tmp_path / "third"))
+    archive_stores.forget()
+    filed.a_record(["second", "third"])
+    row, third = asked(), asked("third")
+    assert "全宗 1 件档案" in refused(row)
+    retirement.withdraw(third.pk, reason="弄错了", actor=a_keeper())
+    retirement.confirm(row.pk, understood=True, actor=filed.an_actor("manager"))
+
+
+def test_a_copy_in_a_store_that_is_not_mounted_is_no_good_copy(two_stores):
+    filed.a_record(two_stores)
+    two_stores["local"].root.rename(two_stores["local"].root.with_name("unmounted"))
+    row = asked()
+    assert "local 现在读不到" in refused(row)
+    two_stores["local"].root.with_name("unmounted").rename(two_stores["local"].root)
+    retirement.confirm(row.pk, understood=True, actor=filed.an_actor("manager"))
+
+
+def test_what_was_lost_and_turned_up_again_in_the_store_needs_it_until_it_is_lost_again(two_stores, actor):
+    record = filed.a_record(two_stores)
+    both = [copies(record, name)[0] for name in two_stores]
+    kept = content_of(two_stores, both[1]).read_bytes()
+    one, two = filed.an_actor("archivist"), filed.an_actor("manager")
+    for copy in both:
+        damage(two_stores, copy, "changed")
+    fixity.sweep(actor=actor, everything=True)
+    for person in (one, two):
+        restoration.state_loss(both[0].object_id, actor=person, reason="找不到")
+    content_of(two_stores, both[1]).write_bytes(kept)
+    fixity.sweep(actor=actor, everything=True)
+    row = asked()
+    assert "1 个文件" in refused(row)
+    damage(two_stores, both[1], "changed")
+    assert not restoration.state_loss(both[0].object_id, actor=one, reason="又坏了").confirmed
+    restoration.state_loss(both[0].object_id, actor=two, reason="又坏了")
+    retirement.confirm(row.pk, understood=True, actor=two)
+
+
 def test_what_is_lost_with_the_store_is_written_down_by_two_persons_first(two_stores):
     record = filed.a_record(["second"])
     row = asked(medium="lost")
@@ -190,6 +230,22 @@ def test_a_seal_that_only_this_store_has_is_put_elsewhere_first_or_named_as_lost
     seals.seal_ledgers(actor=actor)
     monkeypatch.setenv("ARCHIVE_STORES", "local,second")
     archive_stores.forget()
+    row = asked()
+    assert "第 1 号封存" in refused(row)
+    for found in evidence.wanting():
+        evidence.put_again(found, actor=filed.an_actor("archivist"), reason="退役之前")
+    retirement.confirm(row.pk, understood=True, actor=filed.an_actor("manager"))
+
+
+def test_a_seal_that_another_store_was_found_to_lack_is_only_here(two_stores, actor):
+    filed.a_record(two_stores)
+    seals.seal_ledgers(actor=actor)
+    for path in files_of(two_stores["local"]):
+        if "seals" in path.parts:
+            path.chmod(0o600)
+            path.write_bytes(b"rotten")
+    for days in range(evidence.ROUND_DAYS):
+        evidence.check(timezone.localdate() + timedelta(days=days), actor=actor)
     row = asked()
     assert "第 1 号封存" in refused(row)
     for found in evidence.wanting():

@@ -201,3 +201,18 @@ def test_encrypted_objects_are_encrypted_in_the_new_store_too(two_stores, fonds,
     Copy.objects.filter(object=copy.object, store="local").update(state="damaged", fault="changed")
     with contents.open_object(copy.object) as stream:
         assert stream.read() == content
+
+
+def test_what_is_owed_to_a_dead_store_alone_is_owed_to_those_that_are_chosen_instead(
+    two_stores, fonds, keeper, actor
+):
+    choose(fonds.pk, ["second"], actor=keeper)
+    item = filed.an_object(b"staged")
+    record = filed.records.create(filed.a_new_record(objects=(item,)), actor=actor, store_names=["second"])
+    two_stores["second"].root.parent.mkdir()
+    two_stores["second"].root.touch()  # no folder any more
+    assert not keeping.keep(record.pk, lambda item: io.BytesIO(b"staged"), actor=actor)
+    choose(fonds.pk, None, actor=keeper)
+    work(actor)
+    keeping.keep(record.pk, lambda item: io.BytesIO(b"staged"), actor=actor)
+    assert set(states("local")) == {"stored"} and set(states("second")) == {"failed"}
