@@ -13,6 +13,7 @@ from archive.errors import WrongInput
 DELETABLE = (
     "archive_assignment",  # a role taken back; the ledger keeps that it was given
     "archive_change",  # the outbox: done is gone
+    "archive_madecontent",  # bytes on their way into the stores
     "archive_objecttext",  # a rendition
     "archive_sourcesystem_fonds",
     "archive_user_groups",

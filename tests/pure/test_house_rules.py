@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 
+from archive import grants
 from tests.source import ROOMS, ROOT, modules
 
 RECORDS_WITHOUT_SCOPE = {
@@ -135,6 +137,20 @@ def test_nothing_is_deleted_outside_the_rooms_that_may():
         and not path.startswith(("archive/storage/", "retention/", "search/engine/"))
     }
     assert deleting == listed(DELETERS)
+
+
+def test_the_application_s_role_may_delete_the_rows_that_the_house_deletes():
+    """`Model.objects.filter(…).delete()`: on PostgreSQL the role has the right table by table (`grants`)."""
+    tables = {model.__name__: model._meta.db_table for model in apps.get_models()}
+    deleted = {
+        tables[name.id]
+        for tree in modules().values()
+        for call in calls(tree)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "delete"
+        for name in ast.walk(call.func)
+        if isinstance(name, ast.Name) and name.id in tables
+    }
+    assert len(deleted) > 3 and deleted <= {*grants.DELETABLE}
 
 
 def test_only_disposal_removes_from_a_store():

@@ -42,6 +42,7 @@ REFUSED = [
 ALLOWED = [
     "SELECT count(*) FROM archive_event",
     "DELETE FROM archive_change WHERE topic = 'nobody'",
+    "DELETE FROM archive_madecontent",
     "DELETE FROM django_session",
     "DELETE FROM ingest_findingrow",
     "DELETE FROM archive_assignment",
