@@ -67,7 +67,8 @@ def damaged(actor: Actor) -> QuerySet[Copy]:
 
 
 def with_good(rows: QuerySet[Copy]) -> QuerySet[Copy]:
-    return rows.annotate(good=Exists(Copy.objects.filter(SOUND, object=OuterRef("object"))))
+    sound = Copy.objects.filter(SOUND, object=OuterRef("object")).exclude(store__in=stores.retired())
+    return rows.annotate(good=Exists(sound))
 
 
 def restore(copy_id: UUID, *, actor: Actor, reason: str) -> Copy:

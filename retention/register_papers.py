@@ -198,7 +198,7 @@ def certificate_pdf(register: Register) -> bytes:
             ["结束时间", _moment(ended)],
             ["已销毁", f"{len(destroyed)} 件，存储版本 {versions} 个，均已列举证明不存在"],
             *(
-                ["随存储退役", f"其中 {count} 件还有副本在{words}，随介质处理，未经列举证明"]
+                ["随存储退役", f"其中 {count} 件还有副本在{words}，不是在这里清除的，未经列举证明"]
                 for words, count in sorted(retired.items())
             ),
             *([["数据密钥", keys]] if keys else []),

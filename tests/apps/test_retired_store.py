@@ -18,6 +18,7 @@ from archive import (
     readings,
     rebuilding,
     renewal,
+    restoration,
     retirement,
     seals,
     snapshots,
@@ -26,13 +27,14 @@ from archive import (
 from archive import stores as archive_stores
 from archive.errors import StorageFailed
 from archive.models import CatalogueSnapshot, Copy, EvidenceLock, StoreRetirement
+from archive.restoration import NoGoodCopy
 from archive.storage.local import LocalStore
 from config import checks, promises
 from config.backup import reconciling
 from retention import disposal
 from search.engine import engine
 from tests import filed
-from tests.damaged import copies
+from tests.damaged import copies, damage
 from tests.lost import lose_the_database
 from tests.pages import reader, text
 from tests.registers import SYSTEM, House, go_on, rows, soon
@@ -200,6 +202,15 @@ def test_reconciling_misses_nothing_in_a_store_whose_copies_are_not_settled_yet(
     archive_stores.forget()
     found = reconciling.reconcile(actor=actor)
     assert (found.unasked, found.missing_copies, states("second")) == ("", 0, {"stored"})
+
+
+def test_a_good_copy_that_went_with_its_store_restores_nothing(two_stores, actor):
+    bad = copies(filed.a_record(two_stores))[0]
+    confirmed()
+    damage(two_stores, bad, "changed")
+    fixity.sweep(actor=actor, everything=True)
+    with pytest.raises(NoGoodCopy):
+        restoration.restore(bad.pk, actor=filed.an_actor("archivist"), reason="换盘")
 
 
 class Late(LocalStore):
