@@ -29,7 +29,7 @@ def owner_url(tmp_path_factory):
         said = subprocess.run(
             [script, "start", str(folder / "cluster"), str(free_port())],
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,  # what goes wrong is said on the other one, and stands in the report
             text=True,
         ).stdout
         yield next(line.partition("=")[2] for line in said.splitlines() if line.startswith("OWNER_URL="))
