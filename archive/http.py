@@ -4,9 +4,10 @@ Views parse, call one verb, and render; refusals are raised and become pages in 
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from django.core import signing
@@ -15,7 +16,8 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import content_disposition_header
 
-from archive import permissions
+from archive import audit, permissions
+from archive.models import Event
 from archive.permissions import Actor
 
 
@@ -40,6 +42,20 @@ def allowed(action: str) -> Callable:
         return checked
 
     return decorate
+
+
+def timeline(rows: Iterable[Event], tones: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, Any]]:
+    """Events as `parts/timeline.html` shows them; `tones`: action → tone."""
+    return [
+        {
+            "at": row.at,
+            "who": row.actor_name,
+            "role": row.actor_role,
+            "what": audit.sentence(row),
+            "tone": tones.get(row.action, "neutral"),
+        }
+        for row in rows
+    ]
 
 
 def render_page(request: HttpRequest, page: str, part: str | None, context: dict[str, Any]) -> HttpResponse:

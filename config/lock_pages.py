@@ -15,9 +15,9 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from archive import audit, jobs, lock_modes
+from archive import jobs, lock_modes
 from archive.errors import NotFound
-from archive.http import actor_of, allowed
+from archive.http import actor_of, allowed, timeline
 from archive.models import Event, Fonds, LockModeChange
 from archive.permissions import Actor
 from archive.templatetags.archive_words import amount, day, moment
@@ -180,15 +180,7 @@ def _facts(change: LockModeChange | None, numbers: Mapping[str, Any]) -> list[di
 
 def _history(fonds: Fonds) -> list[dict[str, Any]]:
     rows = Event.objects.filter(kind="fonds", subject=fonds.code, action__startswith="lock_mode.")
-    return [
-        {
-            "at": row.at,
-            "who": row.actor_name,
-            "what": audit.sentence(row),
-            "tone": TONES.get(row.action, "neutral"),
-        }
-        for row in rows.order_by("-sequence")[:30]
-    ]
+    return timeline(rows.order_by("-sequence")[:30], TONES)
 
 
 app_name = "locks"

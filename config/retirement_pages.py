@@ -14,9 +14,9 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from archive import audit, permissions, retirement, stores
+from archive import permissions, retirement, stores
 from archive.errors import NotFound
-from archive.http import actor_of, allowed
+from archive.http import actor_of, allowed, timeline
 from archive.models import Copy, Event, StoreRetirement
 from archive.permissions import Actor
 from archive.sieves import DayInput
@@ -156,15 +156,7 @@ def _facts(row: StoreRetirement) -> list[dict[str, Any]]:
 
 def _history(name: str) -> list[dict[str, Any]]:
     rows = Event.objects.filter(kind="site", subject="stores", subject_name=name)
-    return [
-        {
-            "at": row.at,
-            "who": row.actor_name,
-            "what": audit.sentence(row),
-            "tone": TONES.get(row.action, "neutral"),
-        }
-        for row in rows.order_by("-sequence")[:30]
-    ]
+    return timeline(rows.order_by("-sequence")[:30], TONES)
 
 
 @require_POST

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from archive import audit, people, terms
+from archive import people, terms
 from archive.errors import NotFound, WrongInput
-from archive.http import actor_of, allowed, keyset, pager_of
+from archive.http import actor_of, allowed, keyset, pager_of, timeline
 from archive.models import Assignment, Department, Event, Fonds, User
 from archive.models.people import ADMINISTRATORS
 from archive.people import Extent
@@ -198,16 +198,7 @@ def _since(value) -> str:
 
 def _events(user: User) -> list[dict]:
     rows = Event.objects.filter(kind="user", subject=str(user.pk)).order_by("-sequence")[:40]
-    return [
-        {
-            "at": row.at,
-            "who": row.actor_name,
-            "role": row.actor_role,
-            "what": audit.sentence(row),
-            "tone": "neutral",
-        }
-        for row in rows
-    ]
+    return timeline(rows)
 
 
 @require_POST

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from archive import audit, jobs, permissions, privacy, renditions
 from archive.errors import NotFound
-from archive.http import actor_of, allowed, attachment
+from archive.http import actor_of, allowed, attachment, timeline
 from archive.models import Event
 from archive.permissions import Actor
 from archive.templatetags.archive_words import moment, size
@@ -202,13 +202,4 @@ def _facts(submission: Submission) -> list[dict[str, Any]]:
 
 def _events(submission: Submission) -> list[dict[str, Any]]:
     rows = Event.objects.filter(kind="submission", subject=str(submission.pk)).order_by("-sequence")
-    return [
-        {
-            "at": row.at,
-            "who": row.actor_name,
-            "role": row.actor_role,
-            "what": audit.sentence(row),
-            "tone": TONES.get(row.action, "neutral"),
-        }
-        for row in rows[:EVENTS_SHOWN]
-    ]
+    return timeline(rows[:EVENTS_SHOWN], TONES)

@@ -13,9 +13,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from archive import audit, records
+from archive import records
 from archive.errors import NotFound, WrongInput
-from archive.http import actor_of, allowed, keyset, pager_of
+from archive.http import actor_of, allowed, keyset, pager_of, timeline
 from archive.models import Block, Event, Fonds, Record
 from archive.permissions import Actor
 from archive.templatetags.archive_words import moment
@@ -117,7 +117,7 @@ def _facts(hold: Hold) -> list[dict[str, Any]]:
 
 def _events(hold: Hold) -> list[dict[str, Any]]:
     rows = Event.objects.filter(kind="hold", subject=str(hold.pk)).order_by("-sequence")[:30]
-    return [{"at": row.at, "who": row.actor_name, "what": audit.sentence(row)} for row in rows]
+    return timeline(rows)
 
 
 @require_http_methods(["GET", "POST"])

@@ -11,9 +11,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from archive import audit
 from archive.errors import WrongInput
-from archive.http import actor_of, allowed, keyset, pager_of
+from archive.http import actor_of, allowed, keyset, pager_of, timeline
 from archive.models import Event, Record
 from archive.permissions import Actor
 from archive.templatetags.archive_words import moment
@@ -215,10 +214,7 @@ def _facts(register: Register, newest: Edition | None) -> list[dict[str, Any]]:
 
 def _events(register: Register) -> list[dict[str, Any]]:
     rows = Event.objects.filter(kind="register", subject=str(register.pk)).order_by("-sequence")[:40]
-    return [
-        {"at": row.at, "who": row.actor_name, "role": row.actor_role, "what": audit.sentence(row)}
-        for row in rows
-    ]
+    return timeline(rows)
 
 
 def _actions(register: Register, actor: Actor) -> dict[str, bool]:
