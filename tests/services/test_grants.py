@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from config.demonstration.catalogue import FONDS
 from tests.services.test_migrate_postgres import manage, owner_url  # noqa: F401  (a fixture)
 from tests.source import ROOT
 
@@ -100,6 +101,37 @@ def test_the_application_works_with_its_own_role_and_cannot_touch_the_ledgers(ow
     owned = [json.loads(line) for line in manage(owner_url, tmp_path, "doctor", "--json").stdout.splitlines()]
     assert next(part["state"] for part in owned if part["part"] == "roles") == "warning"
     assert manage(application, tmp_path, "verify_audit").returncode == 0
+
+
+LIFE = """
+import json, sys
+from django.utils.module_loading import import_string
+from archive.models import Copy, Record
+from archive.verification import verify_audit
+from config import demo, schedule
+demo.fill(lambda words: print(words, file=sys.stderr))
+for job in schedule.JOBS:
+    import_string(job.function)()
+print(json.dumps([
+    sorted(set(Record.objects.values_list("state", flat=True))),
+    sorted(set(Copy.objects.values_list("state", flat=True))),
+    len(verify_audit().faults),
+]))
+"""
+
+
+def test_a_whole_life_is_led_under_the_role_that_owns_nothing(owner_url, tmp_path):  # noqa: F811
+    """Taken in, kept, appraised, destroyed, and every job of the schedule: no verb needs a right that it has not."""
+    for code, (name, scheme) in FONDS.items():
+        done = manage(owner_url, tmp_path, "setup", "--fonds", f"{code}={name}:{scheme}")
+        assert done.returncode == 0, done.stderr
+    shell(
+        owner_url, tmp_path,
+        "from django.db import connection; from archive import grants; "
+        "print(len(grants.grant_application_role(connection, 'archive_app')))",
+    )  # fmt: skip
+    application = owner_url.replace("archive_owner:", "archive_app:")
+    assert shell(application, tmp_path, LIFE) == [["archived", "destroyed"], ["removed", "stored"], 0]
 
 
 @pytest.mark.parametrize(
