@@ -70,10 +70,12 @@ def current(store: str) -> StoreRetirement | None:
 
 
 def silent(store: str) -> set[str]:
-    """Other stores in use that do not answer, or are as empty as a disk that is not mounted. Asks them all."""
+    """Other stores in use that do not answer, or are said to hold records and are as empty as a disk that is not mounted.
+    Asks them all."""
     others = {*stores.configured()} - {store}
     found = {*standing.unanswering(others)}
-    for name in others - found:
+    holding = [name for name in others - found if Copy.objects.filter(store=name, state="stored").exists()]
+    for name in holding:
         try:
             standing.require_inhabited([name])
         except StorageFailed:

@@ -300,8 +300,9 @@ def _finish(register_id: UUID, chunk: _Chunk, actor: Actor) -> int:
     done, said = 0, _said(register)
     went = retirement.went_with([row.record_id for row in chunk.rows])
     for row in chunk.rows:
-        if row.record_id in went:
-            chunk.gone[row.record_id].evidence["retired"] = went[row.record_id]
+        asked = {place.store for place in chunk.places[row.record_id]}  # one of them may be retired since
+        if gone := [one for one in went.get(row.record_id, ()) if one["store"] not in asked]:
+            chunk.gone[row.record_id].evidence["retired"] = gone
         disposal.proven(chunk.gone[row.record_id], chunk.places[row.record_id], chunk.clearing[row.record_id])
     whole = {row.record_id: row for row in chunk.rows if not chunk.gone[row.record_id].fault}
     data = {

@@ -282,6 +282,33 @@ def test_a_record_that_never_had_a_copy_there_says_nothing_of_it(two_stores):
     assert {place.store for place in disposal.places_of([record.pk])[record.pk]} == {"local"}
 
 
+class Confirming:
+    """A trace whose keeper retires the store: between marking and proving."""
+
+    name = "无"
+
+    def remove(self, record):
+        confirmed()
+
+    def prove_absent(self, record):
+        return []
+
+
+confirming = Confirming()
+
+
+def test_what_was_removed_there_and_proven_did_not_go_with_a_store_retired_meanwhile(two_stores, settings):
+    engine().ensure()
+    filed.a_record(two_stores)
+    house = House(two_stores)
+    register = house.start(house.supervise(house.approved(house.due(1))))
+    settings.TRACE_KEEPERS = [*settings.TRACE_KEEPERS, f"{__name__}.confirming"]
+    register = go_on(register)
+    assert rows(register) == {1: "destroyed"}
+    proof = register.rows.get().evidence
+    assert "retired" not in proof and "second" in {store for store, _ in proof["absent"]}
+
+
 # The pages
 
 

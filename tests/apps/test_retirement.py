@@ -177,6 +177,12 @@ def test_a_copy_in_a_store_that_is_not_mounted_is_no_good_copy(two_stores):
     retirement.confirm(row.pk, understood=True, actor=filed.an_actor("manager"))
 
 
+def test_where_nothing_was_filed_yet_a_store_may_go(two_stores, actor):
+    row = asked()
+    seals.seal_ledgers(actor=actor)
+    retirement.confirm(row.pk, understood=True, actor=filed.an_actor("manager"))
+
+
 def test_what_was_lost_and_turned_up_again_in_the_store_needs_it_until_it_is_lost_again(two_stores, actor):
     record = filed.a_record(two_stores)
     both = [copies(record, name)[0] for name in two_stores]
