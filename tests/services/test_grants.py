@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import psycopg
 import pytest
 
 from config.demonstration.catalogue import FONDS
@@ -120,17 +121,25 @@ print(json.dumps([
 """
 
 
-def test_a_whole_life_is_led_under_the_role_that_owns_nothing(owner_url, tmp_path):  # noqa: F811
+@pytest.fixture
+def own_database(owner_url):  # noqa: F811
+    """An empty database of its own: another test's ledger has its seals in another folder."""
+    with psycopg.connect(owner_url, autocommit=True) as server:
+        server.execute("CREATE DATABASE life")
+    return f"{owner_url.rpartition('/')[0]}/life"
+
+
+def test_a_whole_life_is_led_under_the_role_that_owns_nothing(own_database, tmp_path):
     """Taken in, kept, appraised, destroyed, and every job of the schedule: no verb needs a right that it has not."""
     for code, (name, scheme) in FONDS.items():
-        done = manage(owner_url, tmp_path, "setup", "--fonds", f"{code}={name}:{scheme}")
+        done = manage(own_database, tmp_path, "setup", "--fonds", f"{code}={name}:{scheme}")
         assert done.returncode == 0, done.stderr
     shell(
-        owner_url, tmp_path,
+        own_database, tmp_path,
         "from django.db import connection; from archive import grants; "
         "print(len(grants.grant_application_role(connection, 'archive_app')))",
     )  # fmt: skip
-    application = owner_url.replace("archive_owner:", "archive_app:")
+    application = own_database.replace("archive_owner:", "archive_app:")
     assert shell(application, tmp_path, LIFE) == [["archived", "destroyed"], ["removed", "stored"], 0]
 
 
