@@ -1,13 +1,11 @@
 """Somebody at a real browser, before a Living archive. Nothing waits for a time: each step waits until the page shows
 what it has to show; what does not come is told with all that stood there instead."""
 
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.look.camera import Camera
+from tests.look.camera import Camera, until
 
 
 def press(driver, *keys: str) -> None:
@@ -32,10 +30,9 @@ class Visitor:
         self.until(lambda: self.all("input[name=password]"), "the sign-in page")
 
     def until(self, condition, what: str):
-        """The first true answer. What the browser cannot tell while a page gives way to the next is asked again."""
-        waiting = WebDriverWait(self.driver, 180, 0.1, ignored_exceptions=[WebDriverException])
+        """The first true answer."""
         try:
-            answer = waiting.until(lambda _: condition())
+            answer = until(self.driver, lambda _: condition())
         except Exception as fault:
             text = self.driver.find_element(By.TAG_NAME, "body").text
             raise AssertionError(f"not seen: {what}, at {self.driver.current_url}\n{text}") from fault

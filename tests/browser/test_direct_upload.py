@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import pytest
 from django.urls import reverse
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from archive.storage import landing as parts
 from archive.storage.s3_client import make_client
@@ -17,7 +15,7 @@ from ingest.models import Submission
 from ingest.transports import direct
 from tests import filed
 from tests.journeys.conftest import Packages
-from tests.look.camera import OFFICE, Camera, find_browser
+from tests.look.camera import OFFICE, Camera, find_browser, until
 from tests.pages import reader
 from tests.services.conftest import radosgw  # noqa: F401  (a fixture)
 from tests.services.faulty_proxy import FaultyProxy
@@ -75,7 +73,7 @@ def says(camera, words: str) -> None:
     def found(driver) -> bool:
         return words in driver.find_element(By.CSS_SELECTOR, "[data-upload-list]").text
 
-    WebDriverWait(camera.driver, 180, 0.1).until(found, f"“{words}” never came")
+    until(camera.driver, found, f"“{words}” never came")
 
 
 def choose(camera, path) -> None:
@@ -121,4 +119,4 @@ def press(camera, label: str) -> None:
             found[-1].click()
         return bool(found)
 
-    WebDriverWait(camera.driver, 180, 0.1, ignored_exceptions=[WebDriverException]).until(pressed)
+    until(camera.driver, pressed, label)

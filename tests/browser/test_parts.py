@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.look.camera import OFFICE, Camera, find_browser
+from tests.look.camera import OFFICE, Camera, find_browser, until
 from tests.visitor import press
 
 pytestmark = [
@@ -58,10 +57,6 @@ def at(gallery, camera):
 
 def one(driver, selector: str):
     return driver.find_element(By.CSS_SELECTOR, selector)
-
-
-def until(driver, condition):
-    return WebDriverWait(driver, 60, 0.1).until(condition)
 
 
 def test_slash_goes_to_the_search_and_a_slash_in_it_is_typed(at):

@@ -23,6 +23,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 OFFICE = (1366, 768)
 WIDE = (1920, 1080)
 SIZES = (OFFICE, WIDE)
+PATIENCE = 180
+"""Seconds, for a machine much slower than ours."""
 
 ARGUMENTS = (
     "--headless",
@@ -47,12 +49,18 @@ def find_browser() -> tuple[str, str] | None:
     return (browser, driver) if browser and driver else None
 
 
+def until(driver: webdriver.Chrome, condition: Callable[[webdriver.Chrome], object], otherwise: str = ""):
+    """The first true answer. What the browser cannot tell while a page, or a part, gives way to the next is asked again.
+    Raises TimeoutException, saying `otherwise`."""
+    waiting = WebDriverWait(driver, PATIENCE, 0.1, ignored_exceptions=[WebDriverException])
+    return waiting.until(condition, otherwise)
+
+
 class Camera:
     """One browser with one viewport; a context manager, because a browser left behind eats memory."""
 
-    def __init__(self, size: tuple[int, int] = OFFICE, *, wait: float = 180) -> None:
+    def __init__(self, size: tuple[int, int] = OFFICE) -> None:
         self.size = size
-        self.wait = wait
         self.complaints: list[str] = []
 
     def __enter__(self) -> "Camera":
@@ -83,18 +91,14 @@ class Camera:
     def open(self, url: str) -> None:
         """Show the page and wait until fonts and pictures are there."""
         self.driver.get(url)
-        self._until(
+        until(
+            self.driver,
             lambda d: d.execute_script(
                 "return document.readyState === 'complete' && document.fonts.status === 'loaded'"
                 " && [...document.images].every((i) => i.loading === 'lazy' || i.complete)"
-            )
+            ),
         )
         self.listen(url)
-
-    def _until(self, condition: Callable[[webdriver.Chrome], object], otherwise: str = "") -> None:
-        """What the browser cannot tell while a page gives way to the next is asked again."""
-        waiting = WebDriverWait(self.driver, self.wait, 0.1, ignored_exceptions=[WebDriverException])
-        waiting.until(condition, otherwise)
 
     def sign_in(self, url: str, name: str, password: str) -> None:
         """Fill in the sign-in form at `url` and wait until it is left. Raises when it is not."""
@@ -103,7 +107,8 @@ class Camera:
         field = self.driver.find_element(By.NAME, "password")
         field.send_keys(password)
         field.submit()
-        self._until(
+        until(
+            self.driver,
             lambda d: not d.current_url.startswith(url) and not d.find_elements(By.NAME, "password"),
             f"sign-in as {name} did not succeed",
         )

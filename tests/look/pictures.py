@@ -19,13 +19,12 @@ from PIL import Image, ImageChops
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from config.demonstration import bags
 from config.demonstration.catalogue import hostile, light_packages
 from config.demonstration.staff import PASSWORD
 from tests.living import Living
-from tests.look.camera import SIZES, Camera
+from tests.look.camera import SIZES, Camera, until
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 COLOURS, LARGEST = (96, 48, 24, 12), 150_000
@@ -56,12 +55,12 @@ def click(selector: str) -> Callable[[webdriver.Chrome], None]:
 
 def purpose(driver: webdriver.Chrome) -> None:
     driver.find_element(By.ID, "purpose").send_keys("孟琳霞本人窗口核实参保时间", Keys.ENTER)
-    WebDriverWait(driver, 10).until(lambda d: d.find_elements(By.CSS_SELECTOR, ".purpose-bar"))
+    until(driver, lambda d: d.find_elements(By.CSS_SELECTOR, ".purpose-bar"))
 
 
 def end_purpose(driver: webdriver.Chrome) -> None:
     click(".purpose-bar button")(driver)
-    WebDriverWait(driver, 10).until(lambda d: not d.find_elements(By.CSS_SELECTOR, ".purpose-bar"))
+    until(driver, lambda d: not d.find_elements(By.CSS_SELECTOR, ".purpose-bar"))
 
 
 def hand_in(driver: webdriver.Chrome) -> None:
@@ -72,9 +71,7 @@ def hand_in(driver: webdriver.Chrome) -> None:
         [clean] = light_packages(Path(scratch), 1, seed=seed)
         faulty = bags.write(hostile("missing-material", seed=seed), Path(scratch) / "窗口增员.zip", zip=True)
         driver.find_element(By.ID, "upload-files").send_keys(f"{clean}\n{faulty}")
-        WebDriverWait(driver, 60).until(
-            lambda d: ended(d) == all_of_them, "the packages did not come to their end"
-        )
+        until(driver, lambda d: ended(d) == all_of_them, "the packages did not come to their end")
 
 
 def ended(driver: webdriver.Chrome) -> int:
