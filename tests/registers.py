@@ -27,7 +27,7 @@ from archive.models import (
     Seal,
 )
 from archive.permissions import system_actor
-from retention import approval, execution, persons, registers, supervision
+from retention import approval, execution, persons, register_papers, registers, supervision
 from retention.models import (
     Appraisal,
     AppraisalItem,
@@ -115,6 +115,7 @@ class House:
     def frozen(self, records=None) -> Register:
         register = self.draft(records)
         registers.freeze(register.pk, actor=self.manager)
+        register_papers.print_waiting(actor=SYSTEM)  # a long one is left to the worker
         return fresh(register)
 
     def filed(self, records=None) -> Register:
