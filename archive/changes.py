@@ -51,6 +51,34 @@ def follow(topic: str, work: Callable[[Sequence[UUID]], None], *, limit: int = 2
     return len(ids)
 
 
+Step = Callable[[UUID], tuple[int, bool]]
+"""One bounded step of what a message asks for: (how much was done, whether nothing is left)."""
+
+
+def in_steps(topic: str, step: Step) -> int:
+    """One step for each message; what is not finished is announced again. How much was done."""
+    done = 0
+
+    def work(subjects: Sequence[UUID]) -> None:
+        nonlocal done
+        for subject in subjects:
+            count, finished = step(subject)
+            done += count
+            if not finished:
+                with transaction.atomic():
+                    announce(topic, subject)
+
+    follow(topic, work)
+    return done
+
+
+def to_the_end(subjects: Sequence[UUID], step: Step) -> None:
+    """All steps of these, for whoever follows up on all messages at once (CHANGE_TOPICS)."""
+    for subject in subjects:
+        while not step(subject)[1]:
+            pass
+
+
 def waiting(topic: str) -> int:
     return Change.objects.filter(topic=topic).count()
 

@@ -46,37 +46,20 @@ def affected(key: str) -> QuerySet[Record]:
 
 def spread(*, actor: Actor, limit: int = STEP) -> int:
     """One bounded step for each confirmation that was announced. Returns how many records were corrected."""
-    done = 0
-
-    def step(ids: Sequence[UUID]) -> None:
-        nonlocal done
-        for row in _confirmations(ids):
-            count = _correct(row, limit, actor)
-            done += count
-            if count == limit:
-                with transaction.atomic():
-                    changes.announce(CONFIRMED, UUID(int=row.pk))
-
-    changes.follow(CONFIRMED, step)
-    return done
+    return changes.in_steps(CONFIRMED, lambda pk: _correct(pk, limit, actor))
 
 
 def follow(ids: Sequence[UUID]) -> None:
-    """For whoever follows up on all messages at once (CHANGE_TOPICS)."""
-    for row in _confirmations(ids):
-        while _correct(row, STEP, system_actor("更正期限")):
-            pass
+    actor = system_actor("更正期限")
+    changes.to_the_end(ids, lambda pk: _correct(pk, STEP, actor))
 
 
-def _confirmations(ids: Sequence[UUID]) -> QuerySet[Determination]:
-    return Determination.objects.filter(pk__in=[one.int for one in ids], kind="confirmed").order_by("pk")
-
-
-def _correct(row: Determination, limit: int, actor: Actor) -> int:
+def _correct(confirmation: UUID, limit: int, actor: Actor) -> tuple[int, bool]:
     """Of records under the key of this confirmation; nothing when the decision has been opened again since."""
-    decided = Known([row.key]).decision(row.key)
+    row = Determination.objects.filter(pk=confirmation.int, kind="confirmed").first()
+    decided = Known([row.key]).decision(row.key) if row else None
     if decided is None or not decided.settled:
-        return 0
+        return 0, True
     done = 0
     while done < limit:
         part = min(CHUNK, limit - done)
@@ -87,8 +70,8 @@ def _correct(row: Determination, limit: int, actor: Actor) -> int:
                 _take(pk, known, row, actor)
         done += len(found)
         if len(found) < part:
-            break
-    return done
+            return done, True
+    return done, False
 
 
 def _take(pk: UUID, known: Known, row: Determination, actor: Actor) -> None:

@@ -241,26 +241,11 @@ def _say(row: StoreRetirement, action: str, actor: Actor, **data: object) -> Non
 
 def settle() -> int:
     """One bounded step for each retirement that was announced; how many copies."""
-    done = 0
-
-    def step(ids: Sequence[UUID]) -> None:
-        nonlocal done
-        for row in StoreRetirement.objects.filter(pk__in=ids, confirmed_at__isnull=False):
-            count, complete = _step(row)
-            done += count
-            if not complete:
-                with transaction.atomic():
-                    changes.announce(TOPIC, row.pk)
-
-    changes.follow(TOPIC, step)
-    return done
+    return changes.in_steps(TOPIC, _step)
 
 
 def follow(ids: Sequence[UUID]) -> None:
-    """For whoever follows up on all messages at once (CHANGE_TOPICS)."""
-    for row in StoreRetirement.objects.filter(pk__in=ids, confirmed_at__isnull=False):
-        while not _step(row)[1]:
-            pass
+    changes.to_the_end(ids, _step)
 
 
 def announce() -> None:
@@ -272,8 +257,11 @@ def announce() -> None:
         changes.announce(TOPIC, *late.values_list("pk", flat=True))
 
 
-def _step(row: StoreRetirement) -> tuple[int, bool]:
+def _step(row_id: UUID) -> tuple[int, bool]:
     """(copies settled now, whether none is left). Where it has come to stands in the cache: losing that costs a look."""
+    row = StoreRetirement.objects.filter(pk=row_id, confirmed_at__isnull=False).first()
+    if row is None:
+        return 0, True
     place = f"retirement:{row.pk}"
     after = cache.get(place)
     rows = Copy.objects.filter(store=row.store).exclude(state="removed").order_by("pk")

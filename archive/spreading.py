@@ -73,30 +73,16 @@ def announce() -> int:
 
 def spread() -> int:
     """One bounded step for each fonds that was announced; how many copies are owed now that were not before."""
-    made = 0
-
-    def step(ids: Sequence[UUID]) -> None:
-        nonlocal made
-        for fonds in Fonds.objects.filter(pk__in=ids).order_by("code"):
-            count, complete = _step(fonds)
-            made += count
-            if not complete:
-                with transaction.atomic():
-                    changes.announce(TOPIC, fonds.pk)
-
-    changes.follow(TOPIC, step)
-    return made
+    return changes.in_steps(TOPIC, _step)
 
 
 def follow(ids: Sequence[UUID]) -> None:
-    """For whoever follows up on all messages at once (CHANGE_TOPICS)."""
-    for fonds in Fonds.objects.filter(pk__in=ids):
-        while not _step(fonds)[1]:
-            pass
+    changes.to_the_end(ids, _step)
 
 
-def _step(fonds: Fonds) -> tuple[int, bool]:
+def _step(fonds_id: UUID) -> tuple[int, bool]:
     """(copies owed now, whether nothing is missing any more)."""
+    fonds = Fonds.objects.get(pk=fonds_id)
     names = stores.names_for(fonds)
     _give_up(fonds, names)
     made, complete = 0, True

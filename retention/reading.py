@@ -8,7 +8,8 @@ def fate_of(record: Record) -> dict | None:
     """For the stub: when it was destroyed, on whose approval, by which register. None when it stands in none now.
 
     Keys: state and register of the row, `at`, approver, executor, supervisors, filing, manner, place, reason, versions,
-    retired (stores with which copies had gone before, in words), certificate (a Paper), fault and locked_until while the execution waits.
+    retired (stores with which copies had gone before, in words), certificate (a Paper), fault and locked_until while the
+    execution waits.
     """
     row = (
         RegisterRow.objects.filter(record=record)
